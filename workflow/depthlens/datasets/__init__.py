@@ -1,0 +1,1 @@
+"""Images to study: generated shapes and imported collections."""

@@ -1,0 +1,256 @@
+"""Every table of the study is read and written here: Parquet, whole or not at all.
+
+A file is written under a temporary name in its own folder and renamed into place when it is
+complete, so that whoever finds it finds all of it. The metadata key `depthlens` holds one JSON
+string: what made the file, from which config and inputs.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from depthlens.errors import ArtifactError
+
+METADATA_KEY = b"depthlens"
+_ROW_GROUP_BYTES = 32 * 2**20
+
+
+class Images(NamedTuple):
+    """A split of a dataset in memory."""
+
+    example_id: NDArray[np.int32]
+    """shape (n_examples,), ascending"""
+    images: NDArray[np.uint8]
+    """shape (n_examples, channels, height, width)"""
+    labels: NDArray[np.int16]
+    """shape (n_examples,), index into `classes`"""
+    classes: list[str]
+    factors: dict[str, NDArray[np.float32]]
+    """one array of shape (n_examples,) a factor that describes the image"""
+
+
+def describe(made_by: str, config: object, inputs: Mapping[str, Path | str]) -> dict:
+    """Metadata of an artifact: the stage, its config block and the SHA-256 of what it read."""
+    return {
+        "made_by": made_by,
+        "config": config,
+        "inputs": {
+            name: {"path": str(path), "sha256": sha256(path)} for name, path in inputs.items()
+        },
+    }
+
+
+def sha256(path: Path | str) -> str:
+    """Hexadecimal SHA-256 of a file's bytes.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no such file.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; run the rule that makes it") from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """A temporary path that becomes `path` if the block ends well and vanishes if it does not.
+
+    The name is the same every time: what a killed process left is overwritten by the next.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a small text file whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, value: object) -> None:
+    """Write JSON with sorted keys, so that equal values are equal bytes."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path | str) -> dict:
+    """Read a JSON file of the study.
+
+    Raises
+    ------
+    ArtifactError
+        If it is missing or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; run the rule that makes it") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path}: not JSON ({error}); delete it and run again") from None
+
+
+@contextlib.contextmanager
+def writer(path: Path | str, schema: pa.Schema, metadata: Mapping) -> Iterator[pq.ParquetWriter]:
+    """A Parquet file that is written batch by batch and appears only when it is whole.
+
+    Parameters
+    ----------
+    path : path
+    schema : pyarrow.Schema
+        Columns. Lists of numbers are stored plainly: they neither repeat nor compress well.
+    metadata : mapping
+        JSON-ready, stored under the key `depthlens`; see `describe`.
+    """
+    schema = schema.with_metadata(
+        {METADATA_KEY: json.dumps(metadata, sort_keys=True, ensure_ascii=False)}
+    )
+    plain = any(pa.types.is_fixed_size_list(field.type) for field in schema)
+    with replacing(path) as partial:
+        parquet = pq.ParquetWriter(
+            partial,
+            schema,
+            compression="none" if plain else "zstd",
+            use_dictionary=False,
+            write_statistics=not plain,
+            store_schema=True,
+        )
+        with parquet:
+            yield parquet
+
+
+def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) -> None:
+    """Write a table that fits in memory.
+
+    Parameters
+    ----------
+    path : path
+    columns : mapping of name to array
+        Arrays of shape (n_rows,), or (n_rows, width), which become a `fixed_size_list` column.
+    metadata : mapping
+        See `writer`.
+    """
+    table = pa.table({name: _column(values) for name, values in columns.items()})
+    with writer(path, table.schema, metadata) as parquet:
+        parquet.write_table(table, row_group_size=rows_per_group(table.nbytes, table.num_rows))
+
+
+def rows_per_group(n_bytes: int, n_rows: int) -> int:
+    """Rows of a row group of about 32 MiB: what a reader holds in memory at a time."""
+    return max(1, _ROW_GROUP_BYTES // max(1, n_bytes // max(1, n_rows)))
+
+
+def fixed_size_list(values: NDArray) -> pa.FixedSizeListArray:
+    """An Arrow column of equally long lists from an array of shape (n_rows, width)."""
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray:
+    """The array of shape (n_rows, width) behind a `fixed_size_list` column."""
+    width = column.type.list_size
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks]
+    dtype = column.type.value_type.to_pandas_dtype()
+    return (np.concatenate(parts) if parts else np.empty(0, dtype)).reshape(-1, width)
+
+
+def open_table(path: Path | str, columns: Sequence[str] = ()) -> pq.ParquetFile:
+    """Open a table of the study after checking that it is one.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, truncated, not Parquet, not made by depthlens, or lacks a column.
+    """
+    try:
+        file = pq.ParquetFile(path, memory_map=False)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; run the rule that makes it") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(
+            f"{path}: not a whole Parquet file ({reason}); delete it and run again"
+        ) from None
+    if METADATA_KEY not in (file.schema_arrow.metadata or {}):
+        raise ArtifactError(
+            f"{path}: a Parquet file, but not made by depthlens (no 'depthlens' metadata); "
+            "move it away and run again"
+        )
+    if missing := [name for name in columns if name not in file.schema_arrow.names]:
+        raise ArtifactError(
+            f"{path}: has no column {', '.join(missing)} (it has "
+            f"{', '.join(file.schema_arrow.names)}); delete it and run again"
+        )
+    return file
+
+
+def read(path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of the study whole; raises as `open_table` does."""
+    file = open_table(path, columns or ())
+    try:
+        return file.read(columns=list(columns) if columns else None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(
+            f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again"
+        ) from None
+
+
+def metadata(path: Path | str) -> dict:
+    """What made a table, from which config and inputs; raises as `open_table` does."""
+    return json.loads(open_table(path).schema_arrow.metadata[METADATA_KEY])
+
+
+def write_images(path: Path | str, split: Images, metadata: Mapping) -> None:
+    """Write a split of a dataset; `shape` and `classes` are added to the metadata."""
+    write(
+        path,
+        {
+            "example_id": split.example_id,
+            "label": split.labels,
+            "image": split.images.reshape(len(split.images), int(np.prod(split.images.shape[1:]))),
+            **split.factors,
+        },
+        {**metadata, "shape": list(split.images.shape[1:]), "classes": split.classes},
+    )
+
+
+def read_images(path: Path | str) -> Images:
+    """Read a split of a dataset; raises as `open_table` does."""
+    table = read(path)
+    about = json.loads(table.schema.metadata[METADATA_KEY])
+    if missing := [c for c in ("example_id", "label", "image") if c not in table.column_names] + [
+        k for k in ("shape", "classes") if k not in about
+    ]:
+        raise ArtifactError(f"{path}: not a table of images, it lacks {', '.join(missing)}")
+    return Images(
+        example_id=table["example_id"].to_numpy(),
+        images=matrix(table["image"]).reshape(-1, *about["shape"]),
+        labels=table["label"].to_numpy(),
+        classes=about["classes"],
+        factors={name: table[name].to_numpy() for name in table.column_names[3:]},
+    )
+
+
+def _column(values: object) -> pa.Array:
+    values = values if isinstance(values, np.ndarray) else np.asarray(values)
+    if values.ndim == 2:
+        return fixed_size_list(values)
+    return pa.array(values.tolist()) if values.dtype == object else pa.array(values)
