@@ -213,6 +213,31 @@ def read(path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
         ) from None
 
 
+def blocks(
+    path: Path | str, column: str, *, rows: int
+) -> Iterator[tuple[NDArray[np.int32], NDArray]]:
+    """Stream a `fixed_size_list` column: example ids and values of at most `rows` rows at a time.
+
+    Yields
+    ------
+    example_id : int32 array, shape (n,)
+    values : array, shape (n, width)
+
+    Raises
+    ------
+    ArtifactError
+        As `open_table` does, and if a block cannot be read.
+    """
+    file = open_table(path, ("example_id", column))
+    try:
+        for batch in file.iter_batches(batch_size=rows, columns=["example_id", column]):
+            yield batch["example_id"].to_numpy(), matrix(batch[column])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(
+            f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again"
+        ) from None
+
+
 def metadata(path: Path | str) -> dict:
     """What made a table, from which config and inputs; raises as `open_table` does."""
     return json.loads(open_table(path).schema_arrow.metadata[METADATA_KEY])

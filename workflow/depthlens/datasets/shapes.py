@@ -127,7 +127,7 @@ def _draw_block(
 
 
 def _random_bits(start: int, stop: int, seed: int, stream: int) -> NDArray[np.uint64]:
-    """The fixed number of 64-bit draws that belongs to each example, shape (stop - start, draws)."""
+    """The 64-bit draws that belong to each example, shape (stop - start, draws)."""
     # Philox makes four draws a counter step, so every example begins at a counter of its own.
     philox = np.random.Philox(key=np.array([seed, stream], np.uint64), counter=start * _DRAWS // 4)
     return philox.random_raw((stop - start) * _DRAWS).reshape(-1, _DRAWS)

@@ -1,0 +1,342 @@
+"""The models behind config.yaml: what each key means, its range, and the message when it is wrong.
+
+`workflow/schemas/config.schema.json` is generated from here (`depthlens schema`).
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from depthlens.errors import ConfigError, closest
+
+# YAML reads 1e-4 as a text: take it for the number that it means.
+Number = Annotated[float, Field(strict=False)]
+# Names become folders and parts of commands.
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="a plain name")
+]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Block(BaseModel):
+    """A block of config.yaml: no other keys than these, no type guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _ordered(values: tuple[float, float]) -> tuple[float, float]:
+    if values[0] > values[1]:
+        raise ValueError(f"the range runs backwards: {values[0]} is above {values[1]}")
+    return values
+
+
+def _range(low: float, high: float, description: str) -> Any:
+    number = Annotated[float, Field(ge=low, le=high)]
+    # YAML has lists only; strict mode would ask for a tuple.
+    return Annotated[
+        tuple[number, number],
+        Field(strict=False, description=description),
+        AfterValidator(_ordered),
+    ]
+
+
+def _unique(values: list) -> list:
+    if len(set(values)) < len(values):
+        raise ValueError("names something twice")
+    return values
+
+
+class Study(Block):
+    """Which datasets × models × seeds are studied."""
+
+    datasets: Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)] = Field(
+        description="names from the block datasets"
+    )
+    models: Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)] = Field(
+        description="names from the block models"
+    )
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_unique)] = Field(
+        description="one training run each"
+    )
+    splits: Annotated[
+        list[Literal["train", "test"]], Field(min_length=1), AfterValidator(_unique)
+    ] = Field(description="splits whose depth is computed; must include test")
+    reports: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")] = Field(
+        description="folder of the report, its figures and claims"
+    )
+
+    @model_validator(mode="after")
+    def _test_is_studied(self) -> "Study":
+        if "test" not in self.splits:
+            raise ValueError("splits must include test: figures and claims are about it")
+        return self
+
+
+class Factors(Block):
+    """Uniform range [low, high] of each factor that a shape is drawn from."""
+
+    size: _range(0.02, 1.5, "radius of the circle around the shape, half widths of the image")
+    offset_x: _range(-1.5, 1.5, "its centre, half widths right of the middle")
+    offset_y: _range(-1.5, 1.5, "its centre, half widths below the middle")
+    rotation: _range(-360, 360, "degrees")
+    aspect_ratio: _range(1, 10, "longer over shorter side of rectangle, triangle and ellipse")
+    contrast: _range(0, 1, "brightness of the shape over the background, 1 is white")
+    background: _range(0, 1, "brightness of the background")
+    noise: _range(0, 1, "standard deviation of the brightness of a pixel")
+
+
+class ShapesDataset(Block):
+    """Generated images of six shapes."""
+
+    source: Literal["shapes"]
+    seed: Seed = Field(description="of the images; training has seeds of its own")
+    train_examples: int = Field(ge=6, le=10_000_000, description="training images")
+    test_examples: int = Field(ge=6, le=10_000_000, description="test images")
+    factors: Factors
+
+
+class TorchvisionDataset(Block):
+    """A collection that torchvision knows."""
+
+    source: Literal["torchvision"]
+    name: Literal["MNIST", "FashionMNIST", "CIFAR10"] = Field(description="torchvision's name")
+    data_root: str = Field(
+        min_length=1, description="torchvision's root folder: read there, downloaded if absent"
+    )
+    train_examples: int | None = Field(ge=1, description="the first so many, null for all")
+    test_examples: int | None = Field(ge=1, description="the first so many, null for all")
+
+
+Dataset = Annotated[ShapesDataset | TorchvisionDataset, Field(discriminator="source")]
+
+
+class Network(Block):
+    """A network to study."""
+
+    architecture: str = Field(
+        min_length=1, description="any torchvision classifier by name; random initial weights"
+    )
+
+
+class Training(Block):
+    """How every network is trained: cross-entropy, shuffled each epoch, no augmentation."""
+
+    epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
+    batch_size: int = Field(ge=2, le=65_536, description="examples a step")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(description="update rule")
+    learning_rate: Number = Field(gt=0, le=10, description="constant")
+    weight_decay: Number = Field(ge=0, le=1, description="L2 penalty (decoupled for adamw)")
+    momentum: Number = Field(ge=0, lt=1, description="of sgd; adam and adamw ignore it")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="auto takes a GPU where there is one"
+    )
+    threads: int = Field(
+        ge=1, le=1024, description="CPU threads; the last bits of the weights depend on them"
+    )
+
+
+class Convergence(Block):
+    """When a network has learned enough for its difficulties to mean something."""
+
+    min_train_accuracy: Number = Field(
+        ge=0, le=1, description="share of the training images it must get right"
+    )
+    allow_unconverged: bool = Field(
+        description="compute depth all the same; every figure then says so"
+    )
+
+
+class Activations(Block):
+    """The forward pass that records every probe."""
+
+    probes: Literal["children", "blocks"] | Annotated[list[str], Field(min_length=1)] = Field(
+        description="children, blocks, or a list of module names"
+    )
+    dtype: Literal["float16", "float32"] = Field(description="of the stored activations")
+    batch_size: int = Field(ge=1, le=65_536, description="images a forward pass")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="auto takes a GPU where there is one"
+    )
+
+
+class KNN(Block):
+    """The k-nearest-neighbour classifier on each probe."""
+
+    n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
+    memory: Number = Field(gt=0, le=100_000, description="working memory, GB")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="auto takes a GPU where there is one"
+    )
+
+
+class Figures(Block):
+    """How figures look."""
+
+    gallery_images: int = Field(ge=4, le=200, description="images in each gallery")
+    confidence_level: Number = Field(gt=0, lt=1, description="of every interval drawn")
+    dpi: int = Field(ge=50, le=600, description="dots per inch of the PNG files")
+
+
+class DifficultyChapter(Block):
+    """The claims about prediction depth."""
+
+    confidence_level: Number = Field(gt=0, lt=1, description="of every interval printed")
+    bootstrap_samples: int = Field(ge=100, le=1_000_000, description="resamples an interval")
+    bootstrap_seed: Seed = Field(description="of the resampling")
+
+
+class Chapters(Block):
+    """Settings of each chapter."""
+
+    difficulty: DifficultyChapter
+
+
+class Config(Block):
+    """The whole study."""
+
+    study: Study
+    datasets: dict[Name, Dataset]
+    models: dict[Name, Network]
+    training: Training
+    convergence: Convergence
+    activations: Activations
+    knn: KNN
+    figures: Figures
+    chapters: Chapters
+
+    @model_validator(mode="after")
+    def _names_are_defined(self) -> "Config":
+        for key, defined in (("datasets", self.datasets), ("models", self.models)):
+            for name in getattr(self.study, key):
+                if name not in defined:
+                    hint = closest(name, defined)
+                    raise ValueError(f"study.{key}: {name!r} is not in the block {key}{hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _neighbours_exist(self) -> "Config":
+        for name in self.study.datasets:
+            examples = self.datasets[name].train_examples
+            # Leave-one-out has one reference fewer.
+            references = None if examples is None else examples - ("train" in self.study.splits)
+            if references is not None and self.knn.n_neighbors > references:
+                raise ValueError(
+                    f"knn.n_neighbors: {self.knn.n_neighbors} neighbours of {references} "
+                    f"references; datasets.{name}.train_examples has too few for it"
+                )
+        return self
+
+
+_DATASETS = Config.model_fields["datasets"].annotation
+_MODELS = Config.model_fields["models"].annotation
+_DATASETS_BY_SOURCE = {"shapes": ShapesDataset, "torchvision": TorchvisionDataset}
+
+
+def check(values: Mapping, *, source: str = "config.yaml") -> Config:
+    """Check a configuration against the models.
+
+    Parameters
+    ----------
+    values : mapping
+        As read from YAML.
+    source : str
+        File to name in messages.
+
+    Raises
+    ------
+    ConfigError
+        With one line a fault: its key, what is wrong with it, the closest valid key.
+    """
+    try:
+        return Config.model_validate(_plain(values))
+    except ValidationError as error:
+        faults = dict.fromkeys(
+            _sentence(fault)
+            for fault in error.errors()
+            # A wrong word where a word or a list may stand: the message about words is enough.
+            if not (fault["type"] == "list_type" and isinstance(fault["input"], str))
+        )
+        raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
+
+
+def load(path: Path | str) -> Config:
+    """Read and check a configuration file; raises `ConfigError`."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not YAML ({reason})") from None
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: must hold keys and values")
+    return check(values, source=str(path))
+
+
+def schema() -> str:
+    """JSON schema of config.yaml, as text."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(values: object) -> object:
+    """Ordinary dicts and lists from whatever the YAML reader made."""
+    if isinstance(values, Mapping):
+        return {key: _plain(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_plain(value) for value in values]
+    return values
+
+
+def _sentence(fault: Mapping) -> str:
+    """One line about one fault that pydantic found."""
+    path, siblings = _locate(fault["loc"])
+    key = ".".join(path)
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: unknown key{closest(path[-1], siblings)}"
+    if fault["type"] == "missing":
+        return f"{key}: this key is missing"
+    if fault["type"] == "union_tag_invalid":
+        source = fault["ctx"]["tag"]
+        return f"{key}.source: unknown source {source!r}{closest(source, _DATASETS_BY_SOURCE)}"
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if not key:
+        return message
+    given = fault.get("input")
+    shown = "" if isinstance(given, (dict, list, tuple)) else f", not {given!r}"
+    return f"{key}: {message}{shown}"
+
+
+def _locate(location: tuple) -> tuple[list[str], list[str]]:
+    """The key that the user wrote, and the keys that are valid where it stands.
+
+    Pydantic's location also names the branches of a union, which are no keys.
+    """
+    path: list[str] = []
+    siblings: list[str] = []
+    block: Any = Config
+    for part in location:
+        if isinstance(part, int):
+            path.append(str(part))
+        elif isinstance(block, type) and issubclass(block, BaseModel):
+            path.append(str(part))
+            siblings = list(block.model_fields)
+            field = block.model_fields.get(part)
+            block = field.annotation if field else None
+        elif block in (_DATASETS, _MODELS):
+            path.append(str(part))
+            block = Network if block is _MODELS else _DATASETS_BY_SOURCE
+        elif block is _DATASETS_BY_SOURCE:
+            block = block.get(part)
+    return path, siblings

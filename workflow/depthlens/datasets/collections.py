@@ -1,0 +1,94 @@
+"""Image collections that torchvision knows, and what can be measured of any image."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthlens.errors import StudyError
+
+# What torchvision's classes keep below their root, for the message about missing files.
+_FOLDERS = {"MNIST": "MNIST/raw", "FashionMNIST": "FashionMNIST/raw", "CIFAR10": "cifar-10-batches-py"}  # fmt: skip  # noqa: E501
+_FILES = {
+    "MNIST": "train-images-idx3-ubyte and the three files like it (unpacked)",
+    "FashionMNIST": "train-images-idx3-ubyte and the three files like it (unpacked)",
+    "CIFAR10": "data_batch_1 … data_batch_5, test_batch and batches.meta",
+}
+
+
+def load(
+    name: str, split: str, data_root: Path | str
+) -> tuple[NDArray[np.uint8], NDArray[np.int16], list[str]]:
+    """A split of a collection, downloaded by torchvision where it is not on the disk.
+
+    Parameters
+    ----------
+    name : {"MNIST", "FashionMNIST", "CIFAR10"}
+    split : {"train", "test"}
+    data_root : path
+        torchvision's `root`.
+
+    Returns
+    -------
+    images : uint8 array, shape (n_examples, channels, height, width)
+    labels : int16 array, shape (n_examples,)
+    classes : list of str
+
+    Raises
+    ------
+    StudyError
+        If the files are neither there nor to be had, saying what to put where.
+    """
+    # Here, not above: torchvision takes seconds to import and generated images never need it.
+    from torchvision import datasets
+
+    kind = getattr(datasets, name)
+    train = split == "train"
+    try:
+        collection = _present(kind, data_root, train) or kind(data_root, train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StudyError(
+            f"datasets: {name} is not in {data_root} and cannot be downloaded ({reason}); put "
+            f"{_FILES[name]} into {Path(data_root) / _FOLDERS[name]}, or set data_root to the "
+            "folder that holds them"
+        ) from None
+    images = np.asarray(collection.data)
+    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    labels = np.asarray(collection.targets).astype(np.int16)
+    return np.ascontiguousarray(images), labels, [str(name) for name in collection.classes]
+
+
+def measure(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Properties of images that may explain why some are hard.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (n_examples, channels, height, width)
+
+    Returns
+    -------
+    dict of float32 arrays, shape (n_examples,)
+        `brightness`: mean, 0 … 1. `contrast`: standard deviation of the brightness, 0 … 0.5.
+        `ink`: share of the pixels brighter than one half of the brightest, 0 … 1. `edges`: mean
+        absolute difference of neighbouring pixels, 0 … 1.
+    """
+    grey = images.mean(axis=1, dtype=np.float64) / 255
+    peak = grey.max(axis=(1, 2), keepdims=True)
+    across = np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
+    down = np.abs(np.diff(grey, axis=1)).mean(axis=(1, 2))
+    measured = {
+        "brightness": grey.mean(axis=(1, 2)),
+        "contrast": grey.std(axis=(1, 2)),
+        "ink": (grey > peak / 2).mean(axis=(1, 2)),
+        "edges": (across + down) / 2,
+    }
+    return {name: values.astype(np.float32) for name, values in measured.items()}
+
+
+def _present(kind: type, data_root: Path | str, train: bool) -> object | None:
+    """The collection if its files are on the disk, else None."""
+    try:
+        return kind(data_root, train=train, download=False)
+    except (RuntimeError, FileNotFoundError):
+        return None

@@ -1,0 +1,197 @@
+"""The one look of all figures: type, colours, titles, and files whose bytes do not change.
+
+Figures are made without pyplot: it keeps figures in a global registry and picks a screen backend.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from depthlens import tables
+
+WIDTH = 9.0
+"""inches, of every figure: they stand in one column of a page"""
+
+INK = "#22272e"
+MUTED = "#6b7280"
+FAINT = "#d5d9e0"
+RIGHT = "#4a6785"
+WRONG = "#d9a441"
+ALERT = "#a61b29"
+
+# Seaborn's colour-blind-safe colours, the most distinct first.
+_COLOURS = (
+    "#0173b2",
+    "#de8f05",
+    "#029e73",
+    "#d55e00",
+    "#cc78bc",
+    "#56b4e9",
+    "#ca9161",
+    "#949494",
+    "#fbafe4",
+    "#c2b515",
+)
+_TITLE_INCHES, _SUBTITLE_INCHES, _NOTE_INCHES, _MARGIN_INCHES = 0.3, 0.24, 0.36, 0.08
+
+
+def palette(classes: Sequence[str]) -> list[str]:
+    """One colour a class, the same in every figure.
+
+    Up to ten classes get colours that colour-blind readers tell apart. More get shades from dark to
+    light: no eye tells twenty hues apart, so figures also write the names.
+    """
+    if len(classes) <= len(_COLOURS):
+        return list(_COLOURS[: len(classes)])
+    return sns.color_palette("viridis", len(classes)).as_hex()
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever reads better on a colour."""
+    red, green, blue = mpl.colors.to_rgb(colour)
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "white"
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the style of the study; settings are as before when the block ends."""
+    settings: dict[str, Any] = {
+        **sns.axes_style("ticks"),
+        **sns.plotting_context("notebook", font_scale=0.85),
+        "font.family": "sans-serif",
+        # It comes with matplotlib: the same glyphs, hence the same bytes, on every machine.
+        "font.sans-serif": ["DejaVu Sans"],
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": MUTED,
+        "axes.linewidth": 0.8,
+        "axes.titlesize": 9.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 9.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "axes.grid.axis": "y",
+        "grid.color": FAINT,
+        "grid.linewidth": 0.6,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 8.5,
+        "xtick.major.width": 0.8,
+        "ytick.major.width": 0.8,
+        "xtick.major.size": 3,
+        "ytick.major.size": 3,
+        "legend.frameon": False,
+        "legend.fontsize": 8.5,
+        "lines.linewidth": 1.8,
+        "hatch.linewidth": 0.6,
+        "hatch.color": FAINT,
+        "figure.facecolor": "white",
+        "axes.facecolor": "white",
+        "savefig.facecolor": "white",
+        "savefig.bbox": None,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "depthlens",
+        "path.simplify": False,
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def canvas(
+    height: float, *, rows: int = 1, columns: int = 1, width: float = WIDTH, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """An empty figure, `height` inches of it for the axes.
+
+    Returns
+    -------
+    Figure
+    object array, shape (rows, columns)
+        Axes.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def frame(figure: Figure, *, title: str, subtitle: str, note: str | None = None) -> None:
+    """Add a title, a line below it, and a warning at the foot; the figure grows by what they need.
+
+    Parameters
+    ----------
+    figure : Figure
+        Made by `canvas`.
+    title : str
+        The subject of the finding.
+    subtitle : str
+        What is shown, with n and the meaning of error bars; may have several lines.
+    note : str, optional
+        What a reader must know before believing the figure.
+    """
+    width, height = figure.get_size_inches()
+    lines = subtitle.count("\n") + 1
+    top = _TITLE_INCHES + _SUBTITLE_INCHES * lines + _MARGIN_INCHES
+    bottom = _NOTE_INCHES if note else 0.0
+    total = height + top + bottom
+    figure.set_size_inches(width, total)
+    figure.get_layout_engine().set(rect=(0, bottom / total, 1, height / total))
+    left = _MARGIN_INCHES / width
+    figure.text(left, 1 - _MARGIN_INCHES / total, title, fontsize=13, fontweight="bold", va="top")
+    figure.text(
+        left,
+        1 - (_MARGIN_INCHES + _TITLE_INCHES) / total,
+        subtitle,
+        fontsize=9.5,
+        color=MUTED,
+        va="top",
+        linespacing=1.35,
+    )
+    if note:
+        figure.text(
+            0.5,
+            0.5 * bottom / total,
+            note,
+            fontsize=10,
+            fontweight="bold",
+            color="white",
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "square,pad=0.45", "facecolor": ALERT, "edgecolor": "none"},
+        )
+
+
+def save(figure: Figure, stem: Path | str, *, dpi: int) -> tuple[Path, Path]:
+    """Write a figure as SVG and PNG, the same bytes for the same figure.
+
+    Parameters
+    ----------
+    figure : Figure
+    stem : path
+        Path without an ending.
+    dpi : int
+        Pixels an inch of the PNG, and of what the SVG holds as pixels.
+
+    Returns
+    -------
+    (Path, Path)
+        The SVG and the PNG.
+    """
+    stem = Path(stem)
+    paths = stem.with_name(f"{stem.name}.svg"), stem.with_name(f"{stem.name}.png")
+    # No date, no version of matplotlib in the file.
+    metadata = {"Date": None, "Creator": None}, {"Software": None}
+    with styled():
+        for path, about in zip(paths, metadata, strict=True):
+            with tables.replacing(path) as partial:
+                figure.savefig(partial, format=path.suffix[1:], dpi=dpi, metadata=about)
+    return paths

@@ -1,0 +1,1 @@
+"""Networks: building them, feeding them, keeping their weights."""

@@ -1,0 +1,1 @@
+"""Probes: the points of a network where its activations are read."""

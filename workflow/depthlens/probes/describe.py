@@ -1,0 +1,126 @@
+"""What a probe sees and holds: its size, its parameters, its receptive field, its double."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from depthlens.probes.plan import Probe
+
+_TALL = 1025  # rows of the picture on which receptive fields are measured: taller than ResNets see
+
+
+def parameters(network: nn.Module, plan: Sequence[Probe]) -> list[int]:
+    """Number of trained parameters in each probe's module; 0 for the input and for softmax."""
+    modules = dict(network.named_modules())
+    return [
+        sum(parameter.numel() for parameter in modules[probe.module].parameters())
+        if probe.kind == "module"
+        else 0
+        for probe in plan
+    ]
+
+
+def duplicates(activations: Sequence[torch.Tensor]) -> list[int | None]:
+    """Index of the first earlier probe whose activations are equal to a probe's, or None.
+
+    Parameters
+    ----------
+    activations : sequence of tensors, one a probe, shape (n_examples, …)
+        Compared flattened, value by value, on whatever examples are given: an equality that
+        holds for some dozens of real images is one of structure.
+    """
+    flat = [values.flatten(1) for values in activations]
+    return [
+        next((first for first in range(index) if torch.equal(flat[first], values)), None)
+        for index, values in enumerate(flat)
+    ]
+
+
+def receptive_fields(network: nn.Module, plan: Sequence[Probe], *, width: int) -> list[int | None]:
+    """Rows of an image that can reach the central unit of each probe; None where all can.
+
+    Measured, not derived from the layers, so that it holds for any network: on a tall image and a
+    copy of the network whose weights are all positive and whose nonlinearities are removed, a unit
+    has a gradient with respect to exactly those pixels that can reach it.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    plan : sequence of Probe
+    width : int
+        Of the images that the network is made for.
+
+    Returns
+    -------
+    list of int or None, one a probe
+        1 for the input; None too where the network takes images of one height only.
+    """
+    positive = _linear_and_positive(network)
+    modules = dict(positive.named_modules())
+    outputs: dict[str, torch.Tensor] = {}
+    hooks = [
+        modules[probe.module].register_forward_hook(
+            lambda _module, _inputs, output, name=probe.module: outputs.__setitem__(name, output)
+        )
+        for probe in plan
+        if probe.kind == "module"
+    ]
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 3, _TALL, width, generator=generator, dtype=torch.float64) + 0.5
+    image.requires_grad_()
+    try:
+        positive(image)
+    except (RuntimeError, AssertionError, ValueError):
+        outputs.clear()  # a network of one image size: what has not run stays None
+    finally:
+        for hook in hooks:
+            hook.remove()
+    fields = []
+    for probe in plan:
+        if probe.kind == "input":
+            fields.append(1)
+        elif probe.kind == "softmax" or probe.module not in outputs:
+            fields.append(None)
+        else:
+            fields.append(_rows_that_reach(outputs[probe.module], image))
+    return fields
+
+
+def _rows_that_reach(output: torch.Tensor, image: torch.Tensor) -> int | None:
+    if output.dim() != 4:
+        return None  # no place in the image any more
+    unit = output[0, 0, output.shape[2] // 2, output.shape[3] // 2]
+    (gradient,) = torch.autograd.grad(unit, image, retain_graph=True)
+    rows = gradient.abs().sum((0, 1, 3)).nonzero()
+    reach = int(rows.max() - rows.min()) + 1 if len(rows) else 0
+    return reach if 0 < reach < _TALL else None
+
+
+def _linear_and_positive(network: nn.Module) -> nn.Module:
+    """A copy through which every positive input passes on a positive share of itself."""
+    twin = copy.deepcopy(network).cpu().double().eval()
+    generator = torch.Generator().manual_seed(0)
+    activations = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.Sigmoid, nn.Hardsigmoid)
+    for name, module in list(twin.named_modules()):
+        parent = twin.get_submodule(name.rpartition(".")[0]) if "." in name else twin
+        child = name.rpartition(".")[2]
+        if isinstance(module, activations):
+            setattr(parent, child, nn.Identity())
+        elif isinstance(module, nn.MaxPool2d):
+            # Only the largest value has a gradient; the mean reaches as far and reaches all.
+            mean = nn.AvgPool2d(
+                module.kernel_size, module.stride, module.padding, ceil_mode=module.ceil_mode
+            )
+            setattr(parent, child, mean)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, (nn.Conv2d, nn.Linear)):
+            weight = module.weight.data
+            share = 1 / weight[0].numel()
+            weight.copy_(torch.rand(weight.shape, generator=generator, dtype=weight.dtype) + 0.5)
+            weight.mul_(share)
+    return twin

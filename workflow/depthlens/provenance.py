@@ -1,0 +1,77 @@
+"""What a result depends on, by content: the code of a stage and everything of ours it imports."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from depthlens.errors import StudyError
+
+_PACKAGE = Path(__file__).parent
+
+
+@cache
+def code_digest(module: str) -> str:
+    """Digest of a module and of every module of this package that it imports, directly or not.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name below the package, such as "stages.knn".
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits. They depend on the contents of the files alone, never on their
+        times, their place on the disk or the order of imports. Files that a package ships beside
+        its modules (templates) count with it.
+
+    Raises
+    ------
+    StudyError
+        If there is no such module.
+    """
+    pending, seen = [module], {}
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        file = _module_file(name)
+        seen[name] = hashlib.sha256(file.read_bytes())
+        if file.name == "__init__.py" and file.parent != _PACKAGE:
+            for extra in sorted(file.parent.rglob("*")):
+                if extra.is_file() and extra.suffix not in (".py", ".pyc"):
+                    seen[name].update(extra.name.encode() + extra.read_bytes())
+        # Importing a.b.c runs the __init__ of a and of a.b too.
+        pending += [".".join(name.split(".")[:end]) for end in range(1, name.count(".") + 1)]
+        pending += _imports(file)
+    total = hashlib.sha256()
+    for name in sorted(seen):
+        total.update(name.encode() + b"\0" + seen[name].digest())
+    return total.hexdigest()[:16]
+
+
+def _module_file(module: str) -> Path:
+    path = _PACKAGE.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    raise StudyError(f"depthlens.{module}: no such module")
+
+
+def _imports(file: Path) -> list[str]:
+    """Modules of this package that a file imports anywhere, functions included."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.append(node.module)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    ours = [name.removeprefix("depthlens.") for name in found if name.startswith("depthlens.")]
+    return [name for name in ours if _is_module(name)]
+
+
+def _is_module(name: str) -> bool:
+    path = _PACKAGE.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()

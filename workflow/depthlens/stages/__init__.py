@@ -1,0 +1,1 @@
+"""One module a rule: read tables, call the science, write tables."""

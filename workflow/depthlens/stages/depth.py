@@ -1,0 +1,75 @@
+"""Prediction depth of every example of a split."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from depthlens import tables
+from depthlens.depth import prediction_depth
+from depthlens.errors import ArtifactError, StudyError
+
+log = logging.getLogger(__name__)
+
+
+def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Path) -> None:
+    """Write `depth/{split}.parquet`.
+
+    Parameters
+    ----------
+    knn : sequence of paths
+        k-NN classes of each probe, in forward order.
+
+    Raises
+    ------
+    StudyError
+        If the network did not converge and the config does not allow that.
+    """
+    measured = tables.read_json(convergence)
+    if not measured["converged"] and not measured["allow_unconverged"]:
+        raise StudyError(
+            f"{convergence}: the network gets {measured['train_accuracy']:.2%} of its training set "
+            f"right, {measured['min_train_accuracy']:.2%} is asked for: difficulty of an "
+            "unconverged network means nothing. Raise training.epochs, or set "
+            "convergence.allow_unconverged to true; every figure will say so"
+        )
+    network = tables.read(predictions)
+    ids, answer = network["example_id"].to_numpy(), network["prediction"].to_numpy()
+    classes = []
+    for path in knn:
+        table = tables.read(path, ["example_id", "prediction"])
+        if not np.array_equal(table["example_id"].to_numpy(), ids):
+            raise ArtifactError(f"{path}: other examples than {predictions}; delete it, run again")
+        classes.append(table["prediction"].to_numpy())
+    classes = np.stack(classes, axis=1)
+    label = network["label"].to_numpy()
+    depth = prediction_depth(classes, answer)
+    about = tables.describe(
+        "depth",
+        {},
+        {
+            "predictions": predictions,
+            "convergence": convergence,
+            **{f"knn/{path.stem}": path for path in knn},
+        },
+    )
+    tables.write(
+        output,
+        {
+            "example_id": ids,
+            "label": label,
+            "prediction": answer,
+            "confidence": network["confidence"].to_numpy(),
+            "correct": answer == label,
+            "knn": classes,
+            "depth": depth,
+            "depth_last_probe": prediction_depth(classes, classes[:, -1]),
+        },
+        {
+            **about,
+            "probes": [path.stem for path in knn],
+            "classes": tables.metadata(predictions)["classes"],
+        },
+    )
+    log.info("mean depth %.2f of %d examples at %d probes", depth.mean(), len(ids), len(knn))

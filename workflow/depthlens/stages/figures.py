@@ -1,0 +1,67 @@
+"""Draw the figures of one run."""
+
+from pathlib import Path
+
+from depthlens import tables
+from depthlens.chapters.difficulty import figures as difficulty
+from depthlens.errors import ArtifactError
+from depthlens.figures import style
+from depthlens.stages.runs import read_images_of, read_run
+
+_HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+def run(
+    *,
+    train_images: Path,
+    test_images: Path,
+    history: Path,
+    probes: Path,
+    depth: Path,
+    convergence: Path,
+    output: Path,
+    cfg: dict,
+) -> None:
+    """Write every figure of the chapter as SVG and PNG, and what is to be said about them.
+
+    Parameters
+    ----------
+    train_images, test_images : path
+        Tables of images.
+    history, probes, depth, convergence : path
+        Of one run, in results/{dataset}/{model}/seed{n}/.
+    output : path
+        Folder for {name}.svg, {name}.png and captions.json, which gives title, sentence and
+        alternative text of each.
+    cfg : dict
+        Block `figures` of config.yaml: gallery_images, confidence_level, dpi.
+
+    Raises
+    ------
+    ArtifactError
+        If a table is missing, damaged, or does not belong to the others.
+    """
+    results = read_run(depth=depth, probes=probes, convergence=convergence)
+    curves = tables.read(history, _HISTORY_COLUMNS).to_pandas()
+    if curves.empty:
+        raise ArtifactError(f"{history}: holds no epoch; delete it and run again")
+    train = tables.read_images(train_images)
+    if train.classes != results.classes:
+        raise ArtifactError(f"{depth}: not about the classes of {train_images}; run it again")
+    material = difficulty.Material(
+        run=results,
+        train=train,
+        test=read_images_of(results, test_images, depth=depth),
+        history=curves,
+        gallery_images=cfg["gallery_images"],
+        confidence_level=cfg["confidence_level"],
+    )
+    captions = {}
+    for name, drawing in difficulty.draw(material):
+        style.save(drawing.figure, Path(output) / name, dpi=cfg["dpi"])
+        captions[name] = {
+            "title": drawing.title,
+            "sentence": drawing.sentence,
+            "alt": drawing.alt,
+        }
+    tables.write_json(Path(output) / "captions.json", captions)
