@@ -68,13 +68,21 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path that becomes `path` if the block ends well and vanishes if it does not.
 
     The name is the same every time: what a killed process left is overwritten by the next.
+
+    Raises
+    ------
+    ArtifactError
+        If the disk is full, read-only or otherwise refuses.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         partial.replace(path)
+    except OSError as error:  # a full or read-only disk, a folder in the way
+        reason = error.strerror or str(error).splitlines()[0]
+        raise ArtifactError(f"{path}: cannot be written ({reason}); nothing was kept") from None
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

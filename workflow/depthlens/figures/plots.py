@@ -61,14 +61,26 @@ def category_axis(
 
 
 def error_bars(
-    axes: Axes, x: ArrayLike, y: ArrayLike, low: ArrayLike, high: ArrayLike, **options: object
+    axes: Axes,
+    positions: ArrayLike,
+    values: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    *,
+    across: bool = False,
+    **options: object,
 ) -> None:
-    """Draw intervals low … high around y; positions without a number are left out."""
-    x, y, low, high = (np.asarray(values, np.float64) for values in (x, y, low, high))
-    there = np.isfinite(y) & np.isfinite(low) & np.isfinite(high)
-    below, above = np.maximum(y - low, 0)[there], np.maximum(high - y, 0)[there]
+    """Draw intervals low … high around values, upright or `across`; those without a number not."""
+    columns = (np.asarray(column, np.float64) for column in (positions, values, low, high))
+    positions, values, low, high = columns
+    there = np.isfinite(values) & np.isfinite(low) & np.isfinite(high)
+    # Rounding may leave a bound on the wrong side of its value, by the last bit.
+    length = [np.maximum(values - low, 0)[there], np.maximum(high - values, 0)[there]]
     options = {"fmt": "none", "ecolor": style.INK, "elinewidth": 1, "capsize": 2, **options}
-    axes.errorbar(x[there], y[there], yerr=[below, above], **options)
+    if across:
+        axes.errorbar(values[there], positions[there], xerr=length, **options)
+    else:
+        axes.errorbar(positions[there], values[there], yerr=length, **options)
 
 
 def as_picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -20,7 +20,10 @@ def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata
     about = {"depthlens": json.dumps(metadata, sort_keys=True, ensure_ascii=False)}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with tables.replacing(path) as partial:
-        save_file(contiguous, partial, about)
+        try:
+            save_file(contiguous, partial, about)
+        except SafetensorError as error:  # what safetensors makes of a full disk
+            raise OSError(str(error)) from None
 
 
 def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict]:

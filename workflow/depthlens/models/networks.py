@@ -48,7 +48,7 @@ def build(architecture: str, *, n_classes: int, seed: int) -> nn.Module:
 
 
 def network_input(images: torch.Tensor) -> torch.Tensor:
-    """What a network sees of uint8 images: brightness in [0, 1], one grey channel repeated to three.
+    """What a network sees of images: brightness in [0, 1], a grey channel repeated to three.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ class Recorder:
                 )
         return logits, activations
 
-    def _hook(self, name: str):  # noqa: ANN202
+    def _hook(self, name: str):
         def keep(_module: nn.Module, _inputs: object, output: object) -> None:
             if name in self._seen:
                 raise StudyError(

@@ -80,7 +80,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
     )  # fmt: skip
 
 
-def _writer(folder: Path, name: str, sample: np.ndarray, about: dict):  # noqa: ANN202
+def _writer(folder: Path, name: str, sample: np.ndarray, about: dict):
     value = pa.list_(pa.from_numpy_dtype(sample.dtype), sample.shape[1])
     # Not nullable: a Parquet list of values that may be missing costs a level for each of them.
     schema = pa.schema([pa.field("example_id", pa.int32()), pa.field("activation", value)])

@@ -15,6 +15,7 @@ from depthlens.training import loop
 
 log = logging.getLogger(__name__)
 
+# Seconds are for the log alone: in a table they would make equal runs differ.
 _SCALARS = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate")
 _PER_EXAMPLE = ("losses", "margins", "predictions")
 
@@ -145,7 +146,7 @@ def _restore(
 def _write_history(path: Path, done: list[loop.Epoch], about: dict) -> None:
     columns = {name: np.array([getattr(epoch, name) for epoch in done]) for name in _SCALARS}
     columns["epoch"] = columns["epoch"].astype(np.int32)
-    tables.write(path, {**columns, "seconds": np.array([e.seconds for e in done])}, about)
+    tables.write(path, columns, about)
 
 
 def _write_dynamics(path: Path, done: list[loop.Epoch], ids: np.ndarray, about: dict) -> None:

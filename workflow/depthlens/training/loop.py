@@ -138,7 +138,7 @@ def _one_pass(
     seed: int,
     progress: Progress,
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """One epoch of steps; loss, margin and prediction of every example, in order of the examples."""
+    """One epoch of steps; loss, margin and prediction of every example, in their order."""
     network.train()
     losses, margins = torch.empty(2, len(labels), device=labels.device)
     predictions = torch.empty(len(labels), dtype=torch.int16, device=labels.device)

@@ -3,7 +3,7 @@
 A figure is a function that draws and returns a `Drawing`; `draw` calls all of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,7 +74,8 @@ def draw(material: Material) -> Iterator[tuple[str, Drawing]]:
     """Every figure of `FIGURES`, by name, one after the other."""
     for name in FIGURES:
         with style.styled():
-            yield name, _FIGURES[name](material)
+            drawing = _FIGURES[name](material)
+        yield name, drawing
 
 
 def convergence_note(run: Run) -> str | None:
@@ -439,15 +440,13 @@ def class_mix_by_depth(material: Material) -> Drawing:
             color=[material.colours[label] for label in shown],
             height=0.78,
         )
-        ax.errorbar(
-            part["of_depth"],
+        plots.error_bars(
+            ax,
             positions,
-            xerr=[
-                part["of_depth"] - part["of_depth_low"],
-                part["of_depth_high"] - part["of_depth"],
-            ],
-            fmt="none",
-            ecolor=style.INK,
+            part["of_depth"],
+            part["of_depth_low"],
+            part["of_depth_high"],
+            across=True,
             elinewidth=0.8,
             capsize=1.5,
         )
@@ -797,8 +796,8 @@ def probe_table(material: Material) -> Drawing:
     return Drawing(
         figure,
         title,
-        f"{some(len(rows), 'probe')} hold between {count(dims.min())} and {some(dims.max(), 'number')} "
-        f"an image" + (f"; {joined(duplicates)}." if duplicates else "; no two are equal."),
+        f"{some(len(rows), 'probe')} hold between {count(dims.min())} and "
+        f"{some(dims.max(), 'number')} an image" + (f"; {joined(duplicates)}." if duplicates else "; no two are equal."),
         "A table of the probes with their shape, size, parameters and receptive field.",
     )
 

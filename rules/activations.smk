@@ -1,0 +1,62 @@
+"""What every probe of a trained network gives for every image.
+
+Reads   checkpoint, data/{dataset}/{split}.parquet, config.yaml (activations, models)
+Makes   probes.parquet, activations/{split}/{probe}.parquet, predictions/{split}.parquet
+Steps   probes, activations (one forward pass a split)
+"""
+
+
+rule probes:
+    """Describe the probes of a network."""
+    input:
+        images="data/{dataset}/train.parquet",
+        checkpoint=f"{RUN}/checkpoint.safetensors",
+    output:
+        f"{RUN}/probes.parquet",
+    params:
+        cfg=study.block("activations", "models.{model}"),
+        code=digest("stages.probes"),
+    log:
+        f"{RUN}/logs/probes.log",
+    benchmark:
+        f"{RUN}/benchmarks/probes.tsv"
+    conda:
+        "../envs/depthlens.yaml"
+    shell:
+        "depthlens probes --images {input.images:q} --checkpoint {input.checkpoint:q}"
+        " --output {output:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+
+
+# Each network has probes of its own, so each has a rule of its own.
+for model in study.config.study.models:
+
+    rule:
+        name:
+            f"activations_{model}"
+        input:
+            images="data/{dataset}/{split}.parquet",
+            checkpoint=f"results/{{dataset}}/{model}/seed{{seed}}/checkpoint.safetensors",
+        output:
+            probes=[
+                f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}/{probe}.parquet"
+                for probe in PROBES[model]
+            ],
+            predictions=f"results/{{dataset}}/{model}/seed{{seed}}/predictions/{{split}}.parquet",
+        params:
+            cfg=study.block("activations", f"models.{model}"),
+            code=digest("stages.activations"),
+            folder=f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}",
+        log:
+            f"results/{{dataset}}/{model}/seed{{seed}}/logs/activations/{{split}}.log",
+        benchmark:
+            f"results/{{dataset}}/{model}/seed{{seed}}/benchmarks/activations/{{split}}.tsv"
+        threads: workflow.cores
+        resources:
+            mem_mb=4000,
+            gpu=1,
+        conda:
+            "../envs/depthlens.yaml"
+        shell:
+            "depthlens activations --images {input.images:q} --checkpoint {input.checkpoint:q}"
+            " --output {params.folder:q} --predictions {output.predictions:q}"
+            " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

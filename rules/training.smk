@@ -1,0 +1,43 @@
+"""One trained network for every dataset × model × seed.
+
+Reads   data/{dataset}/{train,test}.parquet, config.yaml (training, models)
+Makes   results/{dataset}/{model}/seed{seed}/{checkpoint.safetensors, history, dynamics}
+Steps   train
+"""
+
+
+rule checkpoints:
+    """Every trained network of the study."""
+    input:
+        study.paths("checkpoint.safetensors"),
+
+
+rule train:
+    """Train a network and record what each training example went through."""
+    input:
+        train="data/{dataset}/train.parquet",
+        test="data/{dataset}/test.parquet",
+    output:
+        checkpoint=f"{RUN}/checkpoint.safetensors",
+        history=f"{RUN}/history.parquet",
+        dynamics=f"{RUN}/dynamics.parquet",
+    params:
+        cfg=study.block("training", "models.{model}"),
+        code=digest("stages.train"),
+        # No output: Snakemake would delete it with the outputs of a killed job.
+        resume=f"{RUN}/resume.safetensors",
+    log:
+        f"{RUN}/logs/train.log",
+    benchmark:
+        f"{RUN}/benchmarks/train.tsv"
+    threads: study.config.training.threads
+    resources:
+        mem_mb=4000,
+        gpu=1,
+    conda:
+        "../envs/depthlens.yaml"
+    shell:
+        "depthlens train --train-images {input.train:q} --test-images {input.test:q}"
+        " --seed {wildcards.seed} --checkpoint {output.checkpoint:q}"
+        " --history {output.history:q} --dynamics {output.dynamics:q}"
+        " --resume {params.resume:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

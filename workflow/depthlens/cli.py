@@ -1,0 +1,201 @@
+"""The command line: one command a stage, one line a fault."""
+
+import errno
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from depthlens.errors import StudyError
+
+_FILE = click.Path(path_type=Path)
+
+
+def main() -> None:
+    """Run a command; end with one clear line and a status when something is wrong."""
+    signal.signal(signal.SIGTERM, _terminate)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    try:
+        cli(standalone_mode=False)
+    except StudyError as error:
+        _stop(str(error), 1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _stop("interrupted; nothing half-written was kept", 130)
+    except MemoryError:
+        _stop("out of memory; lower knn.memory or a batch_size in config.yaml", 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT):
+            raise
+        _stop(f"{error.filename or 'disk'}: {error.strerror}", 1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="depthlens")
+def cli() -> None:
+    """Which of my examples are hard, and why.
+
+    The commands are the steps of the study; `snakemake` calls them in order.
+    """
+
+
+def _config(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON ({error})") from None
+
+
+_cfg = click.option(
+    "--cfg",
+    required=True,
+    callback=_config,
+    metavar="JSON",
+    help="The block of config.yaml that this step reads.",
+)
+
+
+def _file(name: str, text: str):
+    return click.option(name, type=_FILE, required=True, help=text)
+
+
+_split = click.option("--split", type=click.Choice(["train", "test"]), required=True)
+
+
+@cli.command()
+@_split
+@_file("--output", "Table of images to write.")
+@_cfg
+def generate(**arguments: object) -> None:
+    """Draw the shapes of one split."""
+    from depthlens.stages import generate
+
+    generate.run(**arguments)
+
+
+@cli.command()
+@_split
+@_file("--output", "Table of images to write.")
+@_cfg
+def import_images(**arguments: object) -> None:
+    """Bring one split of a torchvision collection into the study."""
+    from depthlens.stages import import_images
+
+    import_images.run(**arguments)
+
+
+@cli.command()
+@_file("--train-images", "Images to learn from.")
+@_file("--test-images", "Images to test on after each epoch.")
+@click.option("--seed", type=int, required=True, help="Of the weights and the order of examples.")
+@_file("--checkpoint", "Weights to write.")
+@_file("--history", "Table of epochs to write.")
+@_file("--dynamics", "Table of epochs × examples to write.")
+@_file("--resume", "Where to keep the state of an unfinished training.")
+@_cfg
+def train(**arguments: object) -> None:
+    """Train one network."""
+    from depthlens.stages import train
+
+    train.run(**arguments)
+
+
+@cli.command()
+@_file("--images", "Training images.")
+@_file("--checkpoint", "Trained network.")
+@_file("--output", "Table of probes to write.")
+@_cfg
+def probes(**arguments: object) -> None:
+    """Describe the probes of a trained network."""
+    from depthlens.stages import probes
+
+    probes.run(**arguments)
+
+
+@cli.command()
+@_file("--images", "Images of the split.")
+@_file("--checkpoint", "Trained network.")
+@_file("--output", "Folder for one table a probe.")
+@_file("--predictions", "Table of the network's answers to write.")
+@_cfg
+def activations(**arguments: object) -> None:
+    """Record every probe of a network over one split."""
+    from depthlens.stages import activations
+
+    activations.run(**arguments)
+
+
+@cli.command()
+@_file("--queries", "Activations of the examples to classify.")
+@_file("--references", "Activations of the training set at the same probe.")
+@_file("--labels", "Predictions table of the training set, for its labels.")
+@_file("--output", "Table of k-NN classes to write.")
+@click.option(
+    "--leave-one-out/--no-leave-one-out",
+    default=False,
+    help="The queries are the references: none is its own neighbour.",
+)
+@_cfg
+def knn(**arguments: object) -> None:
+    """Classify every example of a split by the training activations of one probe."""
+    from depthlens.stages import knn
+
+    knn.run(**arguments)
+
+
+@cli.command()
+@_file("--train-predictions", "Network's answers on the training set.")
+@_file("--test-predictions", "Network's answers on the test set.")
+@_file("--output", "JSON file to write.")
+@_cfg
+def convergence(**arguments: object) -> None:
+    """Measure whether a network has learned enough."""
+    from depthlens.stages import convergence
+
+    convergence.run(**arguments)
+
+
+@cli.command()
+@click.argument("knn", type=_FILE, nargs=-1, required=True)
+@_file("--predictions", "Network's answers on the split.")
+@_file("--convergence", "What the convergence check measured.")
+@_file("--output", "Table of depths to write.")
+def depth(**arguments: object) -> None:
+    """Prediction depth of a split from the k-NN classes of each probe, in forward order."""
+    from depthlens.stages import depth
+
+    depth.run(**arguments)
+
+
+@cli.command()
+@_file("--output", "JSON schema to write.")
+def schema(output: Path) -> None:
+    """Write the JSON schema of config.yaml."""
+    from depthlens import config, tables
+
+    tables.write_text(output, config.schema())
+
+
+@cli.command()
+@click.argument("path", type=_FILE, default=Path("config.yaml"))
+def check(path: Path) -> None:
+    """Check a configuration file."""
+    from depthlens import config
+
+    config.load(path)
+    click.echo(f"{path}: valid")
+
+
+def _stop(message: str, status: int) -> None:
+    click.echo("\n".join(f"error: {line}" for line in message.splitlines()), err=True)
+    sys.exit(status)
+
+
+def _terminate(*_: object) -> None:
+    """Leave as after an interrupt, so that temporary files are taken away."""
+    raise KeyboardInterrupt
