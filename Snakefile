@@ -38,10 +38,10 @@ localrules:
 
 
 rule all:
+    default_target: True
     """The whole study."""
     input:
         study.paths("depth/test.parquet"),
-    default_target: True
 
 
 include: "rules/data.smk"
@@ -49,5 +49,4 @@ include: "rules/training.smk"
 include: "rules/activations.smk"
 include: "rules/knn.smk"
 include: "rules/difficulty.smk"
-
 include: "rules/smoke.smk"

@@ -13,15 +13,15 @@ rule probes:
         checkpoint=f"{RUN}/checkpoint.safetensors",
     output:
         f"{RUN}/probes.parquet",
-    params:
-        cfg=study.block("activations", "models.{model}"),
-        code=digest("stages.probes"),
     log:
         f"{RUN}/logs/probes.log",
     benchmark:
         f"{RUN}/benchmarks/probes.tsv"
     conda:
         "../envs/depthlens.yaml"
+    params:
+        cfg=study.block("activations", "models.{model}"),
+        code=digest("stages.probes"),
     shell:
         "depthlens probes --images {input.images:q} --checkpoint {input.checkpoint:q}"
         " --output {output:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
@@ -42,20 +42,20 @@ for model in study.config.study.models:
                 for probe in PROBES[model]
             ],
             predictions=f"results/{{dataset}}/{model}/seed{{seed}}/predictions/{{split}}.parquet",
-        params:
-            cfg=study.block("activations", f"models.{model}"),
-            code=digest("stages.activations"),
-            folder=f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}",
         log:
             f"results/{{dataset}}/{model}/seed{{seed}}/logs/activations/{{split}}.log",
         benchmark:
             f"results/{{dataset}}/{model}/seed{{seed}}/benchmarks/activations/{{split}}.tsv"
+        conda:
+            "../envs/depthlens.yaml"
         threads: workflow.cores
         resources:
             mem_mb=4000,
             gpu=1,
-        conda:
-            "../envs/depthlens.yaml"
+        params:
+            cfg=study.block("activations", f"models.{model}"),
+            code=digest("stages.activations"),
+            folder=f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}",
         shell:
             "depthlens activations --images {input.images:q} --checkpoint {input.checkpoint:q}"
             " --output {params.folder:q} --predictions {output.predictions:q}"

@@ -23,15 +23,15 @@ for dataset in study.datasets("shapes"):
             f"generate_{dataset}"
         output:
             f"data/{dataset}/{{split}}.parquet",
-        params:
-            cfg=study.block(f"datasets.{dataset}"),
-            code=digest("stages.generate"),
         log:
             f"data/{dataset}/logs/{{split}}.log",
         benchmark:
             f"data/{dataset}/benchmarks/{{split}}.tsv"
         conda:
             "../envs/depthlens.yaml"
+        params:
+            cfg=study.block(f"datasets.{dataset}"),
+            code=digest("stages.generate"),
         shell:
             "depthlens generate --split {wildcards.split} --output {output:q}"
             " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
@@ -44,15 +44,15 @@ for dataset in study.datasets("torchvision"):
             f"import_images_{dataset}"
         output:
             f"data/{dataset}/{{split}}.parquet",
-        params:
-            cfg=study.block(f"datasets.{dataset}"),
-            code=digest("stages.import_images"),
         log:
             f"data/{dataset}/logs/{{split}}.log",
         benchmark:
             f"data/{dataset}/benchmarks/{{split}}.tsv"
         conda:
             "../envs/depthlens.yaml"
+        params:
+            cfg=study.block(f"datasets.{dataset}"),
+            code=digest("stages.import_images"),
         shell:
             "depthlens import-images --split {wildcards.split} --output {output:q}"
             " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

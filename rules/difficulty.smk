@@ -19,15 +19,15 @@ rule convergence:
         test=f"{RUN}/predictions/test.parquet",
     output:
         f"{RUN}/convergence.json",
-    params:
-        cfg=study.block("convergence"),
-        code=digest("stages.convergence"),
     log:
         f"{RUN}/logs/convergence.log",
     benchmark:
         f"{RUN}/benchmarks/convergence.tsv"
     conda:
         "../envs/depthlens.yaml"
+    params:
+        cfg=study.block("convergence"),
+        code=digest("stages.convergence"),
     shell:
         "depthlens convergence --train-predictions {input.train:q}"
         " --test-predictions {input.test:q} --output {output:q}"
@@ -48,14 +48,14 @@ for model in study.config.study.models:
             convergence=f"results/{{dataset}}/{model}/seed{{seed}}/convergence.json",
         output:
             f"results/{{dataset}}/{model}/seed{{seed}}/depth/{{split}}.parquet",
-        params:
-            code=digest("stages.depth"),
         log:
             f"results/{{dataset}}/{model}/seed{{seed}}/logs/depth/{{split}}.log",
         benchmark:
             f"results/{{dataset}}/{model}/seed{{seed}}/benchmarks/depth/{{split}}.tsv"
         conda:
             "../envs/depthlens.yaml"
+        params:
+            code=digest("stages.depth"),
         shell:
             "depthlens depth {input.knn:q}"
             " --predictions {input.predictions:q} --convergence {input.convergence:q}"

@@ -14,22 +14,24 @@ rule knn:
         labels=f"{RUN}/predictions/train.parquet",
     output:
         f"{RUN}/knn/{{split}}/{{probe}}.parquet",
-    params:
-        cfg=study.block("knn"),
-        code=digest("stages.knn"),
-        leave_one_out=branch(
-            evaluate("{split} == 'train'"), then="--leave-one-out", otherwise="--no-leave-one-out"
-        ),
     log:
         f"{RUN}/logs/knn/{{split}}/{{probe}}.log",
     benchmark:
         f"{RUN}/benchmarks/knn/{{split}}/{{probe}}.tsv"
+    conda:
+        "../envs/depthlens.yaml"
     threads: workflow.cores
     resources:
         mem_mb=4000,
         gpu=1,
-    conda:
-        "../envs/depthlens.yaml"
+    params:
+        cfg=study.block("knn"),
+        code=digest("stages.knn"),
+        leave_one_out=branch(
+            evaluate("{split} == 'train'"),
+            then="--leave-one-out",
+            otherwise="--no-leave-one-out",
+        ),
     shell:
         "depthlens knn --queries {input.queries:q} --references {input.references:q}"
         " --labels {input.labels:q} --output {output:q} {params.leave_one_out}"

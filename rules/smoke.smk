@@ -9,14 +9,14 @@ rule smoke:
     """Run the tiny study in a folder of its own, so that it never mixes with the real one."""
     input:
         config="tests/smoke.yaml",
+    log:
+        "results/smoke/smoke.log",
+    conda:
+        "../envs/depthlens.yaml"
+    threads: workflow.cores
     params:
         snakefile=workflow.main_snakefile,
         profile=workflow.basedir + "/profiles/default",
-    log:
-        "results/smoke/smoke.log",
-    threads: workflow.cores
-    conda:
-        "../envs/depthlens.yaml"
     shell:
         "snakemake --snakefile {params.snakefile:q} --profile {params.profile:q}"
         " --configfile {input.config:q} --directory results/smoke --cores {threads}"

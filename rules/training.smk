@@ -21,21 +21,21 @@ rule train:
         checkpoint=f"{RUN}/checkpoint.safetensors",
         history=f"{RUN}/history.parquet",
         dynamics=f"{RUN}/dynamics.parquet",
+    log:
+        f"{RUN}/logs/train.log",
+    benchmark:
+        f"{RUN}/benchmarks/train.tsv"
+    conda:
+        "../envs/depthlens.yaml"
+    threads: study.config.training.threads
+    resources:
+        mem_mb=4000,
+        gpu=1,
     params:
         cfg=study.block("training", "models.{model}"),
         code=digest("stages.train"),
         # No output: Snakemake would delete it with the outputs of a killed job.
         resume=f"{RUN}/resume.safetensors",
-    log:
-        f"{RUN}/logs/train.log",
-    benchmark:
-        f"{RUN}/benchmarks/train.tsv"
-    threads: study.config.training.threads
-    resources:
-        mem_mb=4000,
-        gpu=1,
-    conda:
-        "../envs/depthlens.yaml"
     shell:
         "depthlens train --train-images {input.train:q} --test-images {input.test:q}"
         " --seed {wildcards.seed} --checkpoint {output.checkpoint:q}"
