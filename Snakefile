@@ -2,6 +2,7 @@
 
 from snakemake.exceptions import WorkflowError
 
+from depthlens.chapters import difficulty
 from depthlens.errors import StudyError
 from depthlens.study import RUN, Study, digest
 
@@ -18,6 +19,7 @@ except StudyError as error:
     raise WorkflowError(str(error)) from None
 
 REPORTS = study.config.study.reports
+FIGURES = study.figures()
 
 
 wildcard_constraints:
@@ -38,10 +40,10 @@ localrules:
 
 
 rule all:
-    default_target: True
     """The whole study."""
     input:
-        study.paths("depth/test.parquet"),
+        f"{REPORTS}/index.html",
+        study.paths(*[f"depth/{split}.parquet" for split in study.config.study.splits]),
 
 
 include: "rules/data.smk"
@@ -49,4 +51,5 @@ include: "rules/training.smk"
 include: "rules/activations.smk"
 include: "rules/knn.smk"
 include: "rules/difficulty.smk"
+include: "rules/report.smk"
 include: "rules/smoke.smk"

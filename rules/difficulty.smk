@@ -12,6 +12,12 @@ rule difficulty:
         study.paths(*[f"depth/{split}.parquet" for split in study.config.study.splits]),
 
 
+rule figures:
+    """Every figure of the study."""
+    input:
+        [f"{study.figures(run)}/captions.json" for run in study.runs()],
+
+
 rule convergence:
     """Measure whether a network has learned enough for its difficulties to mean something."""
     input:
@@ -60,3 +66,65 @@ for model in study.config.study.models:
             "depthlens depth {input.knn:q}"
             " --predictions {input.predictions:q} --convergence {input.convergence:q}"
             " --output {output:q} 2> >(tee {log:q} >&2)"
+
+
+rule difficulty_figures:
+    """Draw the figures of one run and compute what is to be said about them."""
+    input:
+        train_images="data/{dataset}/train.parquet",
+        test_images="data/{dataset}/test.parquet",
+        history=f"{RUN}/history.parquet",
+        probes=f"{RUN}/probes.parquet",
+        depth=f"{RUN}/depth/test.parquet",
+        convergence=f"{RUN}/convergence.json",
+    output:
+        captions=f"{FIGURES}/captions.json",
+        svg=[f"{FIGURES}/{name}.svg" for name in difficulty.FIGURES],
+        png=report(
+            [f"{FIGURES}/{name}.png" for name in difficulty.FIGURES],
+            caption="../docs/captions/difficulty.rst",
+            category="Prediction depth",
+            subcategory="{dataset}",
+            labels={"network": "{model}", "seed": "{seed}"},
+        ),
+    log:
+        f"{RUN}/logs/figures.log",
+    benchmark:
+        f"{RUN}/benchmarks/figures.tsv"
+    conda:
+        "../envs/depthlens.yaml"
+    params:
+        cfg=study.block("figures"),
+        code=digest("stages.figures"),
+        folder=FIGURES,
+    shell:
+        "depthlens figures --train-images {input.train_images:q}"
+        " --test-images {input.test_images:q} --history {input.history:q}"
+        " --probes {input.probes:q} --depth {input.depth:q}"
+        " --convergence {input.convergence:q} --output {params.folder:q}"
+        " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+
+
+rule difficulty_claims:
+    """Hold what is said about prediction depth against what was measured."""
+    input:
+        study.paths("depth/test.parquet", "probes.parquet", "convergence.json"),
+    output:
+        report(
+            f"{REPORTS}/claims.csv",
+            caption="../docs/captions/claims.rst",
+            category="Claims",
+        ),
+    log:
+        f"{REPORTS}/logs/claims.log",
+    benchmark:
+        f"{REPORTS}/benchmarks/claims.tsv"
+    conda:
+        "../envs/depthlens.yaml"
+    params:
+        cfg=study.block("chapters.difficulty"),
+        code=digest("stages.claims"),
+        runs=[run.folder for run in study.runs()],
+    shell:
+        "depthlens claims {params.runs:q} --output {output:q}"
+        " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

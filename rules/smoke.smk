@@ -16,7 +16,7 @@ rule smoke:
     threads: workflow.cores
     params:
         snakefile=workflow.main_snakefile,
-        profile=workflow.basedir + "/profiles/default",
+        profile=f"{workflow.basedir}/profiles/default",
     shell:
         "snakemake --snakefile {params.snakefile:q} --profile {params.profile:q}"
         " --configfile {input.config:q} --directory results/smoke --cores {threads}"

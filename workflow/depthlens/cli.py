@@ -173,6 +173,38 @@ def depth(**arguments: object) -> None:
 
 
 @cli.command()
+@_file("--train-images", "Training images.")
+@_file("--test-images", "Test images.")
+@_file("--history", "Table of epochs.")
+@_file("--probes", "Table of probes.")
+@_file("--depth", "Depths of the test images.")
+@_file("--convergence", "What the convergence check measured.")
+@_file("--output", "Folder for the figures and captions.json.")
+@_cfg
+def figures(**arguments: object) -> None:
+    """Draw every figure of one run."""
+    from depthlens.stages import figures
+
+    figures.run(**arguments)
+
+
+@cli.command()
+@click.argument("runs", type=_FILE, nargs=-1, required=True)
+@_file("--output", "Table of claims to write.")
+@_cfg
+def claims(runs: tuple[Path, ...], **arguments: object) -> None:
+    """Hold the claims of the chapter against RUNS: folders results/{dataset}/{model}/seed{n}."""
+    from depthlens.stages import claims
+
+    claims.run(
+        depth=[run / "depth/test.parquet" for run in runs],
+        probes=[run / "probes.parquet" for run in runs],
+        convergence=[run / "convergence.json" for run in runs],
+        **arguments,
+    )
+
+
+@cli.command()
 @_file("--output", "JSON schema to write.")
 def schema(output: Path) -> None:
     """Write the JSON schema of config.yaml."""

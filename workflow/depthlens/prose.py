@@ -54,5 +54,5 @@ def shortened(text: str, length: int) -> str:
     """The text, with its middle left out where it is longer than `length` characters."""
     if len(text) <= length:
         return text
-    tail = (length - 1) // 2
+    tail = (length - 1) // 3
     return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"

@@ -65,6 +65,11 @@ class Study:
         """Every pattern below the folder of every run, patterns outermost."""
         return [f"{run.folder}/{pattern}" for pattern in patterns for run in self.runs()]
 
+    def figures(self, run: Run | None = None) -> str:
+        """Folder of a run's figures; of any run's, with wildcards, where none is given."""
+        folder = f"{self.config.study.reports}/figures" + RUN.removeprefix("results")
+        return folder.format(**run._asdict()) if run else folder
+
     def datasets(self, source: str) -> list[str]:
         """Names of the datasets of one source, studied or not."""
         return [name for name, block in self.config.datasets.items() if block.source == source]
@@ -76,12 +81,15 @@ class Study:
         ----------
         *keys : str
             Dotted keys of config.yaml; wildcards in braces are filled in by the rule. One key
-            gives its block; several give a mapping, a block of `models` under the name `model`.
+            gives its block; several give a mapping, a block of `models` under the name `model`;
+            none gives the whole config.
 
         Returns
         -------
         str, or a function of the wildcards where a key has any
         """
+        if not keys:
+            return self._json((), {})
         if not any(field for key in keys for _, field, _, _ in Formatter().parse(key)):
             return self._json(keys, {})
         return lambda wildcards: self._json(keys, wildcards)
@@ -111,13 +119,13 @@ class Study:
 
     def _json(self, keys: tuple[str, ...], wildcards: object) -> str:
         fields = getattr(wildcards, "__dict__", wildcards)
-        blocks = {}
+        block, blocks = self._blocks, {}
         for key in keys:
             block = self._blocks
             for part in key.format(**fields).split("."):
                 block = block[part]
             blocks["model" if key.startswith("models.") else key] = block
-        value = block if len(keys) == 1 else blocks
+        value = blocks if len(keys) > 1 else block
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 

@@ -29,25 +29,32 @@ def percent_axis(axis: object) -> None:
 
 
 def category_axis(
-    axes: Axes, labels: Sequence[str], names: Sequence[str], *, inches: float, size: float = 8.5
+    figure: Figure,
+    axes: Axes,
+    labels: Sequence[str],
+    names: Sequence[str],
+    *,
+    size: float = 8.5,
 ) -> None:
     """Label positions 0, 1, … of the x axis by a short label and a name below it.
 
-    Where names would run into each other, both are written in one slanted line.
+    Where names would run into each other, both are written in one slanted line, and the figure
+    becomes higher by the room that takes.
 
     Parameters
     ----------
-    axes : Axes
+    figure, axes : Figure, Axes
+        The axes are as wide as the figure, but for the labels of their y axis.
     labels, names : sequence of str
         Equally many.
-    inches : float
-        Width of the axes.
     size : float
         Of the type, in points.
     """
+    width, height = figure.get_size_inches()
     names = [shortened(name, 18) for name in names]
-    room = inches / max(1, len(names)) * 72
-    fits = max(map(len, names)) * _CHARACTER * size < room * 0.95
+    room = (width - 0.8) / max(1, len(names)) * 72
+    longest = max(map(len, names)) * _CHARACTER * size
+    fits = longest < room * 1.05  # names are mostly lower case: narrower than the estimate
     joint = "\n" if fits else "  "
     axes.set_xticks(
         range(len(names)),
@@ -57,6 +64,8 @@ def category_axis(
         ha="center" if fits else "right",
         rotation_mode="default" if fits else "anchor",
     )
+    if not fits:
+        figure.set_size_inches(width, height + longest / 72 * 0.6)
     axes.set_xlim(-0.6, len(names) - 0.4)
 
 

@@ -38,7 +38,8 @@ _COLOURS = (
     "#fbafe4",
     "#c2b515",
 )
-_TITLE_INCHES, _SUBTITLE_INCHES, _NOTE_INCHES, _MARGIN_INCHES = 0.3, 0.24, 0.36, 0.08
+_TITLE_INCHES, _SUBTITLE_INCHES, _MARGIN_INCHES = 0.3, 0.24, 0.08
+_LABEL_INCHES, _NOTE_INCHES = 0.26, 0.36
 
 
 def palette(classes: Sequence[str]) -> list[str]:
@@ -124,7 +125,15 @@ def canvas(
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def frame(figure: Figure, *, title: str, subtitle: str, note: str | None = None) -> None:
+def frame(
+    figure: Figure,
+    *,
+    title: str,
+    subtitle: str,
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    note: str | None = None,
+) -> None:
     """Add a title, a line below it, and a warning at the foot; the figure grows by what they need.
 
     Parameters
@@ -135,20 +144,25 @@ def frame(figure: Figure, *, title: str, subtitle: str, note: str | None = None)
         The subject of the finding.
     subtitle : str
         What is shown, with n and the meaning of error bars; may have several lines.
+    xlabel, ylabel : str, optional
+        Of axes that small multiples share.
     note : str, optional
         What a reader must know before believing the figure.
     """
     width, height = figure.get_size_inches()
     lines = subtitle.count("\n") + 1
     top = _TITLE_INCHES + _SUBTITLE_INCHES * lines + _MARGIN_INCHES
-    bottom = _NOTE_INCHES if note else 0.0
+    foot = _NOTE_INCHES if note else 0.0
+    bottom = foot + (_LABEL_INCHES if xlabel else 0.0)
+    left = _LABEL_INCHES if ylabel else 0.0
     total = height + top + bottom
     figure.set_size_inches(width, total)
-    figure.get_layout_engine().set(rect=(0, bottom / total, 1, height / total))
-    left = _MARGIN_INCHES / width
-    figure.text(left, 1 - _MARGIN_INCHES / total, title, fontsize=13, fontweight="bold", va="top")
+    rect = (left / width, bottom / total, 1 - left / width, height / total)
+    figure.get_layout_engine().set(rect=rect)
+    edge = _MARGIN_INCHES / width
+    figure.text(edge, 1 - _MARGIN_INCHES / total, title, fontsize=13, fontweight="bold", va="top")
     figure.text(
-        left,
+        edge,
         1 - (_MARGIN_INCHES + _TITLE_INCHES) / total,
         subtitle,
         fontsize=9.5,
@@ -156,17 +170,23 @@ def frame(figure: Figure, *, title: str, subtitle: str, note: str | None = None)
         va="top",
         linespacing=1.35,
     )
+    centre = {"ha": "center", "va": "center"}
+    if xlabel:
+        y = (foot + 0.6 * _LABEL_INCHES) / total
+        figure.text(rect[0] + rect[2] / 2, y, xlabel, fontsize=9.5, **centre)
+    if ylabel:
+        y = rect[1] + rect[3] / 2
+        figure.text(0.6 * left / width, y, ylabel, fontsize=9.5, rotation=90, **centre)
     if note:
         figure.text(
             0.5,
-            0.5 * bottom / total,
+            0.5 * foot / total,
             note,
             fontsize=10,
             fontweight="bold",
             color="white",
-            ha="center",
-            va="center",
             bbox={"boxstyle": "square,pad=0.45", "facecolor": ALERT, "edgecolor": "none"},
+            **centre,
         )
 
 

@@ -71,7 +71,7 @@ def check_fit(network: nn.Module, architecture: str, images: NDArray[np.uint8]) 
     """
     try:
         with torch.inference_mode():
-            network.eval()(network_input(torch.from_numpy(images[:2])))
+            network.eval()(network_input(torch.tensor(images[:2])))
     except (RuntimeError, AssertionError, ValueError) as error:
         shape = "×".join(map(str, images.shape[1:]))
         reason = str(error).strip().splitlines()[0]

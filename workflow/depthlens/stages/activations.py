@@ -49,7 +49,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         writers: list = []
         for start in bar(starts, label="activations", unit="batch"):
             rows = slice(start, start + settings["batch_size"])
-            batch = torch.from_numpy(split.images[rows]).to(device)
+            batch = torch.tensor(split.images[rows], device=device)
             logits, activations = recorder(batch)
             values = [activation.flatten(1).cpu().numpy() for activation in activations]
             if not writers:  # the first batch tells the sizes

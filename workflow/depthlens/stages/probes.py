@@ -25,7 +25,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, cfg: dict) -> None:
     )
     probes = plan(network, cfg["activations"]["probes"])
     with Recorder(network, probes, dtype=torch.float32) as recorder:
-        _, activations = recorder(torch.from_numpy(split.images[:_SAMPLE]))
+        _, activations = recorder(torch.tensor(split.images[:_SAMPLE]))
     equals = describe.duplicates(activations)
     width = split.images.shape[3]
     fields = describe.receptive_fields(network, probes, width=width)

@@ -84,8 +84,8 @@ def train(
     progress : callable
         Wraps the iterable of batches of an epoch.
     """
-    train_set = [torch.from_numpy(array).to(device) for array in (train_images, train_labels)]
-    test_set = [torch.from_numpy(array).to(device) for array in (test_images, test_labels)]
+    train_set = [torch.tensor(array, device=device) for array in (train_images, train_labels)]
+    test_set = [torch.tensor(array, device=device) for array in (test_images, test_labels)]
     for epoch in epochs:
         start = time.perf_counter()
         losses, margins, predictions = _one_pass(

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from depthlens.chapters.difficulty import FIGURES
 from depthlens.chapters.difficulty import tables as tidy
+from depthlens.chapters.difficulty.summary import convergence_note, factor_sentence, with_interval
 from depthlens.chapters.difficulty.tables import Run
 from depthlens.datasets import shapes
 from depthlens.figures import plots, style
@@ -76,16 +77,6 @@ def draw(material: Material) -> Iterator[tuple[str, Drawing]]:
         with style.styled():
             drawing = _FIGURES[name](material)
         yield name, drawing
-
-
-def convergence_note(run: Run) -> str | None:
-    """What to write on figures of a network that did not converge; None where it did."""
-    if run.converged:
-        return None
-    return (
-        f"Network not converged: {percent(run.train_accuracy, 1)} of the training set, "
-        f"{percent(run.min_train_accuracy, 1).replace('.0 %', ' %')} required"
-    )
 
 
 def sample_grid(material: Material) -> Drawing:
@@ -171,16 +162,12 @@ def training_curves(material: Material) -> Drawing:
     axes[0, 0].set_ylim(bottom=0)
     axes[0, 1].set_ylim(0, 1.02)
     plots.percent_axis(axes[0, 1].yaxis)
-    axes[0, 1].axhline(run.min_train_accuracy, color=style.MUTED, linewidth=0.9, linestyle=":")
-    axes[0, 1].annotate(
-        f"required of the training set: {percent(run.min_train_accuracy, 1)}",
-        (history["epoch"].max(), run.min_train_accuracy),
-        xytext=(0, -3),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=8,
+    axes[0, 1].axhline(
+        run.min_train_accuracy,
         color=style.MUTED,
+        linewidth=0.9,
+        linestyle=":",
+        label=f"required of the training set: {percent(run.min_train_accuracy, 1)}",
     )
     axes[0, 1].legend(loc="lower right")
     title = f"How {run.model} learned {run.dataset}"
@@ -241,7 +228,7 @@ def depth_histogram(material: Material) -> Drawing:
             )
     ax.set(ylim=(0, top * 1.13), xlabel=_DEPTH_LABEL, ylabel="share of test images")
     plots.percent_axis(ax.yaxis)
-    _depth_axis(ax, run)
+    _depth_axis(figure, ax, run)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     title = "Where the network's answer settles"
     _frame(
@@ -294,18 +281,19 @@ def accuracy_by_depth(material: Material) -> Drawing:
         ax.text(row.depth, 1.06, count(row.n), ha="center", va="bottom", fontsize=8.5)
     ax.text(
         0,
-        1.025,
-        "n =",
+        1.06,
+        "n = ",
         ha="right",
         va="bottom",
         fontsize=8.5,
         color=style.MUTED,
         transform=ax.get_yaxis_transform(),
     )
+    ax.spines.left.set_bounds(0, 1)
     ax.set(ylim=(0, 1.14), xlabel=_DEPTH_LABEL, ylabel="accuracy of the network")
     ax.set_yticks(np.linspace(0, 1, 6))
     plots.percent_axis(ax.yaxis)
-    _depth_axis(ax, run)
+    _depth_axis(figure, ax, run)
     # Beside the line, at whichever end the curve is farther from it.
     ends = there["accuracy"].iloc[[0, -1]].to_numpy()
     left = abs(ends[0] - overall) > abs(ends[1] - overall)
@@ -379,7 +367,7 @@ def gallery_easiest(material: Material) -> Drawing:
         title,
         f"{count(at_first)} of these {count(len(chosen))} images are settled at the input: every "
         f"probe from the first to the last agrees with the network, whose confidence is at least "
-        f"{percent(chosen['confidence'].min(), 1)} on all of them.{rest}",
+        f"{np.floor(chosen['confidence'].min() * 1000) / 10:.1f} % on all of them.{rest}",
         f"A grid of {len(chosen)} test images of "
         f"{joined([run.classes[label] for label in sorted(set(chosen['label']))])}, all classified "
         "correctly.",
@@ -423,9 +411,7 @@ def class_mix_by_depth(material: Material) -> Drawing:
     depths = per_depth.index[per_depth > 0].tolist()
     rows, columns = plots.grid_shape(len(depths), most_columns=4 if len(depths) <= 16 else 6)
     height = max(1.0, 0.17 * len(shown)) + 0.35
-    figure, axes = style.canvas(
-        rows * height + 0.35, rows=rows, columns=columns, sharex=True, sharey=True
-    )
+    figure, axes = style.canvas(rows * height, rows=rows, columns=columns, sharex=True, sharey=True)
     positions = np.arange(len(shown))
     base = run.examples["label"].value_counts(normalize=True)
     for index, ax in enumerate(axes.flat):
@@ -458,11 +444,8 @@ def class_mix_by_depth(material: Material) -> Drawing:
                 linewidth=0.9,
                 linestyle=":",
             )
-        ax.set_title(
-            f"{depth} · {shortened(run.depth_names[depth], 16)}"
-            if columns <= 4
-            else f"{depth} · {shortened(run.depth_names[depth], 9)}"
-        )
+        name = shortened(run.depth_names[depth], 16)
+        ax.set_title(f"{depth} · {name}" if columns <= 4 else f"depth {depth}")
         ax.text(
             1,
             1.02,
@@ -486,7 +469,6 @@ def class_mix_by_depth(material: Material) -> Drawing:
     for index in range(len(depths) - columns, len(depths)):
         if index >= 0:
             axes.flat[index].tick_params(labelbottom=True)
-    figure.supxlabel("share of the images of this depth", fontsize=9.5)
     title = "Which classes settle where"
     part = "" if len(shown) == len(classes) else f" · the {MOST_PANELS} hardest classes"
     empty = len(per_depth) - len(depths)
@@ -497,6 +479,7 @@ def class_mix_by_depth(material: Material) -> Drawing:
         f"Classes among the test images of each depth, n in each panel{part} · dotted: share in "
         f"the test set\n{material.bars} (Wilson)"
         + (f" · {some(empty, 'depth')} without any image left out" if empty else ""),
+        xlabel="share of the images of this depth",
     )
     enough = per_depth[per_depth >= _FEW]
     ends = (enough if len(enough) else per_depth[per_depth > 0]).index[[0, -1]]
@@ -504,15 +487,16 @@ def class_mix_by_depth(material: Material) -> Drawing:
     for depth in dict.fromkeys(ends):
         part = table[table["depth"] == depth]
         best = part.loc[part["of_depth"].idxmax()]
+        share = percent(best["of_depth"])
         phrases.append(
-            f"{run.classes[int(best['label'])]} makes up {percent(best['of_depth'])} of the images "
-            f"of depth {depth}"
+            f"{run.classes[int(best['label'])]} is the most frequent at depth {depth} ({share} of "
+            "the images there)"
         )
     return Drawing(
         figure,
         title,
-        f"{joined(phrases)}, more than any other class.",
-        f"Small bar charts, one for each depth, of the share of each class: {joined(phrases)}.",
+        f"Of the classes, {joined(phrases)}.",
+        f"Small bar charts, one for each depth, of the share of each class; {joined(phrases)}.",
     )
 
 
@@ -523,9 +507,9 @@ def depth_by_class(material: Material) -> Drawing:
     table = tidy.by_class_and_depth(run, confidence_level=material.confidence_level)
     overall = tidy.by_depth(run, confidence_level=material.confidence_level)["share"]
     shown = classes.head(MOST_PANELS)
-    rows, columns = plots.grid_shape(len(shown), most_columns=3 if len(shown) <= 9 else 5)
+    rows, columns = plots.grid_shape(len(shown), most_columns=3 if len(shown) <= 6 else 4)
     figure, axes = style.canvas(
-        rows * (1.75 if columns <= 3 else 1.35) + 0.35,
+        rows * (1.75 if columns <= 3 else 1.5),
         rows=rows,
         columns=columns,
         sharex=True,
@@ -544,7 +528,7 @@ def depth_by_class(material: Material) -> Drawing:
         plots.error_bars(
             ax,
             depths,
-            part["of_class"],
+            part["of_class"].where(run.possible),
             part["of_class_low"],
             part["of_class_high"],
             elinewidth=0.8,
@@ -562,7 +546,7 @@ def depth_by_class(material: Material) -> Drawing:
             va="center",
             fontsize=8,
         )
-        ax.set_title(shortened(row["class"], 20 if columns <= 3 else 12))
+        ax.set_title(shortened(row["class"], 20 if columns <= 3 else 14))
         ax.text(
             1,
             1.02,
@@ -585,10 +569,6 @@ def depth_by_class(material: Material) -> Drawing:
     for index in range(len(shown) - columns, len(shown)):
         if index >= 0:
             axes.flat[index].tick_params(labelbottom=True)
-    figure.supxlabel(
-        f"prediction depth (0: settled at {run.depth_names[0]}, {depths[-1]}: never)", fontsize=9.5
-    )
-    figure.supylabel("share of the class", fontsize=9.5)
     title = "How deep the images of each class are"
     part = "" if len(shown) == len(classes) else f" · the {MOST_PANELS} hardest classes"
     _frame(
@@ -597,6 +577,8 @@ def depth_by_class(material: Material) -> Drawing:
         title,
         f"Depth of the test images of each class, hardest class first, n in each panel{part}\n"
         f"{material.bars} (Wilson) · outline: all classes",
+        xlabel=f"prediction depth (0: settled at {run.depth_names[0]}, {depths[-1]}: never)",
+        ylabel="share of the class",
     )
     hard, easy = classes.iloc[0], classes.iloc[-1]
     if len(classes) == 1:
@@ -605,8 +587,8 @@ def depth_by_class(material: Material) -> Drawing:
     else:
         sentence = (
             f"{hard['class']} is the hardest class with a mean depth of "
-            f"{_interval(hard, 'mean_depth', 'depth_low', 'depth_high')}, {easy['class']} the "
-            f"easiest with {_interval(easy, 'mean_depth', 'depth_low', 'depth_high')}."
+            f"{with_interval(hard, 'mean_depth', 'depth_low', 'depth_high')}, {easy['class']} the "
+            f"easiest with {with_interval(easy, 'mean_depth', 'depth_low', 'depth_high')}."
         )
     means = [f"{r['class']} {number(r['mean_depth'], 1)}" for _, r in shown.iterrows()]
     return Drawing(
@@ -644,7 +626,7 @@ def knn_accuracy_by_probe(material: Material) -> Drawing:
     ax.axhline(chance, color=style.MUTED, linewidth=0.9, linestyle=(0, (1, 3)))
     ax.text(
         0.995,
-        chance + 0.012,
+        min(chance, 0.9) + 0.012,
         f"always the commonest class: {percent(chance)}",
         ha="right",
         va="bottom",
@@ -654,9 +636,7 @@ def knn_accuracy_by_probe(material: Material) -> Drawing:
     )
     ax.set(ylim=(0, 1.02), xlabel="probe, from input to output", ylabel="share of test images")
     plots.percent_axis(ax.yaxis)
-    plots.category_axis(
-        ax, [str(i) for i in x], run.probe_names, inches=style.WIDTH - 0.9, size=8.5
-    )
+    plots.category_axis(figure, ax, [str(i) for i in x], run.probe_names)
     ax.legend(loc="best")
     title = "What the activations know along the network"
     _frame(
@@ -680,7 +660,7 @@ def knn_accuracy_by_probe(material: Material) -> Drawing:
         f"{percent(first['accuracy'], 1)} of the test images and those at {run.probe_names[best]} "
         f"to {percent(table['accuracy'].iloc[best], 1)}, the most of all; at the last probe they "
         f"agree with the network on {percent(last['agreement'], 1)}, whose own accuracy is "
-        f"{percent(overall, 1)}." + (f" ({joined(same).capitalize()}.)" if same else ""),
+        f"{percent(overall, 1)}." + (f" (Of the probes, {joined(same)}.)" if same else ""),
         "A line chart along the probes of the share of test images whose neighbours have the true "
         "class, and of those whose neighbours have the network's class.",
     )
@@ -738,7 +718,6 @@ def depth_by_factor(material: Material) -> Drawing:
         max(-0.2, inside["mean_depth"].min() - 0.25 * spread),
         min(run.n_depths - 0.8, inside["mean_depth"].max() + 0.25 * spread),
     )
-    figure.supylabel("mean prediction depth", fontsize=9.5)
     part = "" if len(shown) == len(table) else f" · the {MOST_PANELS} strongest"
     _frame(
         figure,
@@ -747,6 +726,7 @@ def depth_by_factor(material: Material) -> Drawing:
         f"Mean depth in bins of equal count of each factor, strongest rank correlation ρ with "
         f"depth first{part}\nn = {count(len(run.examples))} test images · bands: "
         f"{percent(material.confidence_level)} intervals · dotted: mean of all",
+        ylabel="mean prediction depth",
     )
     return Drawing(
         figure,
@@ -797,28 +777,9 @@ def probe_table(material: Material) -> Drawing:
         figure,
         title,
         f"{some(len(rows), 'probe')} hold between {count(dims.min())} and "
-        f"{some(dims.max(), 'number')} an image" + (f"; {joined(duplicates)}." if duplicates else "; no two are equal."),
+        f"{some(dims.max(), 'number')} an image"
+        + (f"; {joined(duplicates)}." if duplicates else "; no two are equal."),
         "A table of the probes with their shape, size, parameters and receptive field.",
-    )
-
-
-def factor_sentence(table: pd.DataFrame) -> str:
-    """What the table of factors says, in a sentence; see `tables.by_factor`."""
-    if table.empty:
-        return "No factor varies together with depth in this test set."
-    top = table.iloc[0]
-    clear = [row for row in table.itertuples() if row.low > 0 or row.high < 0]
-    if not clear:
-        return (
-            f"No factor is clearly correlated with depth; the strongest is {top['factor']} "
-            f"(ρ = {_interval(top, 'correlation', 'low', 'high')})."
-        )
-    way = "rises" if top["correlation"] > 0 else "falls"
-    rest = [f"{row.factor} ({number(row.correlation)})" for row in clear[1:4]]
-    return (
-        f"Depth {way} most clearly with {top['factor']} "
-        f"(ρ = {_interval(top, 'correlation', 'low', 'high')})"
-        + (f", then with {joined(rest)}." if rest else ".")
     )
 
 
@@ -838,17 +799,13 @@ _FIGURES = {
 _DEPTH_LABEL = "prediction depth: the probe from which all later ones agree with the network"
 
 
-def _frame(figure: Figure, material: Material, title: str, subtitle: str) -> None:
-    style.frame(figure, title=title, subtitle=subtitle, note=convergence_note(material.run))
+def _frame(figure: Figure, material: Material, title: str, subtitle: str, **labels: str) -> None:
+    note = convergence_note(material.run)
+    style.frame(figure, title=title, subtitle=subtitle, note=note, **labels)
 
 
-def _depth_axis(ax: Axes, run: Run) -> None:
-    plots.category_axis(
-        ax,
-        [str(depth) for depth in range(run.n_depths)],
-        run.depth_names,
-        inches=style.WIDTH - 0.9,
-    )
+def _depth_axis(figure: Figure, ax: Axes, run: Run) -> None:
+    plots.category_axis(figure, ax, [str(depth) for depth in range(run.n_depths)], run.depth_names)
     _mark_impossible(ax, run, text=True)
 
 
@@ -867,14 +824,16 @@ def _mark_impossible(ax: Axes, run: Run, *, text: bool) -> None:
         if text:
             ax.text(
                 depth,
-                0.5,
-                f"impossible: {run.probe_names[depth]} = {run.probe_names[depth - 1]}",
+                0.03,
+                f"impossible (= {shortened(run.probe_names[depth - 1], 12)})",
                 transform=ax.get_xaxis_transform(),
                 rotation=90,
                 ha="center",
-                va="center",
-                fontsize=8.5,
+                va="bottom",
+                fontsize=8.5 if run.n_depths <= 24 else 7,
                 color=style.MUTED,
+                bbox={"facecolor": "#f3f5f8", "edgecolor": "none", "pad": 1.5},
+                zorder=3,
             )
 
 
@@ -884,11 +843,6 @@ def _impossible_sentence(run: Run, depths: list[int]) -> str:
     reasons = [f"{run.probe_names[d]} equals {run.probe_names[d - 1]}" for d in depths]
     noun = "Depth" if len(depths) == 1 else "Depths"
     return f" {noun} {joined(list(map(str, depths)))} cannot occur: {joined(reasons)}."
-
-
-def _interval(row: pd.Series, value: str, low: str, high: str) -> str:
-    """Like "7.31 [7.12, 7.50]"."""
-    return f"{number(row[value])} [{number(row[low])}, {number(row[high])}]"
 
 
 def _gallery(material: Material, rows: np.ndarray) -> Figure:

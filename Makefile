@@ -1,0 +1,58 @@
+# The front door: each target sets up what it needs. `make` alone lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup study smoke test lint report clean lock schema
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready  ## make .venv from requirements.lock
+
+# uv comes from the machine or, where there is none, from the package index into a folder of its own.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@command -v uv >/dev/null || test -x .uv/bin/uv || \
+		($(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv==0.13.8)
+	@uv=$$(command -v uv || echo .uv/bin/uv); set -e; \
+		test -x $(BIN)/python || $$uv venv --quiet --python $(PYTHON) $(VENV); \
+		$$uv pip sync --quiet --python $(VENV) --require-hashes --compile-bytecode requirements.lock; \
+		$$uv pip install --quiet --python $(VENV) --no-deps --editable .
+	@touch $@
+	@echo "environment ready in $(VENV)"
+
+study: setup  ## run the default study: about ten minutes on two cores
+	snakemake
+	@$(MAKE) --no-print-directory report
+
+smoke: setup  ## run a tiny study through every rule
+	snakemake smoke
+
+test: setup  ## run all tests
+	pytest
+
+lint: setup  ## check code, workflow and configuration
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile rules
+	snakemake --lint
+	depthlens check config.yaml
+	depthlens check tests/smoke.yaml
+
+report:  ## say where the report is, and open it where there is a screen
+	@test -f reports/index.html || (echo "no report yet: run make study" && false)
+	@echo "report: $(CURDIR)/reports/index.html"
+	@if [ -n "$$DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open reports/index.html; fi
+
+clean:  ## remove everything that a study made (not data/torchvision, not .venv)
+	rm -rf results reports .snakemake
+	find data -mindepth 1 -maxdepth 1 ! -name torchvision -exec rm -rf {} + 2>/dev/null || true
+
+lock:  ## solve the dependencies again
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-emit-index-url --upgrade -o requirements.lock
+
+schema: setup  ## write the JSON schema of config.yaml
+	depthlens schema --output workflow/schemas/config.schema.json

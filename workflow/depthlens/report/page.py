@@ -1,0 +1,209 @@
+"""The page: what it holds, and how that becomes one HTML file without any link to the outside.
+
+Pages are built from a few plain parts (cards, tables, figures, thumbnails) that any chapter can
+fill. Whatever text comes from a study is escaped by the templates.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
+
+from depthlens.ledger import Finding
+from depthlens.prose import count, number
+
+MOST_VECTOR_BYTES = 5_000_000
+"""figures are embedded as SVG up to this in all, beyond it as whichever file is smaller"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a table shows in one place, and what it is sorted by."""
+
+    text: str
+    sort: float | str | None = None
+    """a number or text; None: the text itself"""
+    kind: str = ""
+    """a class of the style sheet, such as a verdict"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table that a reader can sort by any column."""
+
+    id: str
+    caption: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    numeric: list[bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"table {self.id}: a row is not as long as the header")
+        columns = zip(*self.rows, strict=True) if self.rows else [[] for _ in self.columns]
+        numeric = [all(isinstance(cell.sort, int | float) for cell in column) for column in columns]
+        object.__setattr__(self, "numeric", numeric)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A headline number."""
+
+    label: str
+    value: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, with what is to be said about it."""
+
+    name: str
+    title: str
+    sentence: str
+    alt: str
+    source: str
+    """a data URI"""
+    inches: float = 9
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small image with two lines below it."""
+
+    source: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSection:
+    """Everything about one run."""
+
+    id: str
+    dataset: str
+    model: str
+    seed: int
+    warning: str | None
+    cards: list[Card]
+    explanation: list[str]
+    hardest: list[Thumbnail]
+    easiest: list[Thumbnail]
+    pictures: list[Picture]
+    tables: list[Table]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The whole report."""
+
+    title: str
+    runs: list[RunSection]
+    claims: Table
+    config: str
+    """the resolved configuration, as YAML"""
+    made_of: list[Table]
+    """versions, hardware, times"""
+
+
+def render(page: Page) -> str:
+    """The page as one HTML document: styles, script and images inside it.
+
+    It forbids itself, by its content security policy, to load anything from elsewhere.
+    """
+    environment = Environment(
+        loader=PackageLoader("depthlens.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    # Style sheet and script are ours: escaping would break them.
+    def inline(name: str) -> Markup:
+        return Markup(environment.loader.get_source(environment, name)[0])
+
+    return environment.get_template("page.html").render(page=page, inline=inline)
+
+
+def claims_table(findings: Sequence[Finding]) -> Table:
+    """The claims with their verdicts, as they stand in claims.csv."""
+    return Table(
+        id="table-claims",
+        caption="Claims and verdicts",
+        columns=[
+            "verdict",
+            "dataset · model",
+            "statement",
+            "measure",
+            "threshold",
+            "value",
+            "low",
+            "high",
+            "n",
+            "source",
+            "id",
+        ],
+        rows=[
+            [
+                Cell(finding.verdict, kind=f"badge {finding.kind.replace(' ', '-')}"),
+                Cell(f"{finding.dataset} · {finding.model}"),
+                Cell(finding.statement),
+                Cell(finding.measure),
+                Cell(finding.threshold.replace("-", "−")),
+                *(
+                    Cell(number(value, 3), value)
+                    for value in (finding.value, finding.low, finding.high)
+                ),
+                Cell(count(finding.n), finding.n),
+                Cell(finding.source),
+                Cell(f"{finding.chapter}/{finding.id}"),
+            ]
+            for finding in findings
+        ],
+    )
+
+
+def image_source(image: NDArray[np.uint8]) -> str:
+    """A PNG data URI of an image of shape (channels, height, width)."""
+    if len(image) == 3:
+        picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(image, 0, -1)))
+    else:
+        picture = Image.fromarray(np.round(image.mean(axis=0)).astype(np.uint8))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return _data_uri("image/png", buffer.getvalue())
+
+
+def figure_sources(stems: list[Path]) -> list[str]:
+    """Data URIs of figures that lie on disk as {stem}.svg and {stem}.png.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    """
+    files = [[stem.with_name(f"{stem.name}.{kind}") for kind in ("svg", "png")] for stem in stems]
+    # Photographs inside an SVG do not become sharper by it: galleries are embedded as pixels.
+    photographs = [b"<image" in svg.read_bytes() for svg, _ in files]
+    vectors = sum(
+        svg.stat().st_size for (svg, _), photo in zip(files, photographs, strict=True) if not photo
+    )
+    sources = []
+    for (svg, png), photo in zip(files, photographs, strict=True):
+        smaller = min((svg, png), key=lambda path: path.stat().st_size)
+        chosen = png if photo else svg if vectors <= MOST_VECTOR_BYTES else smaller
+        kind = "image/svg+xml" if chosen.suffix == ".svg" else "image/png"
+        sources.append(_data_uri(kind, chosen.read_bytes()))
+    return sources
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
