@@ -147,7 +147,7 @@ def factor_sentence(table: pd.DataFrame) -> str:
     if not clear:
         return (
             f"No factor is clearly correlated with depth; the strongest is {top['factor']} "
-            f"(ρ = {_interval(top, 'correlation', 'low', 'high')})."
+            f"(ρ = {with_interval(top, 'correlation', 'low', 'high')})."
         )
     way = "rises" if top["correlation"] > 0 else "falls"
     rest = [f"{row.factor} ({number(row.correlation)})" for row in clear[1:4]]
@@ -159,7 +159,7 @@ def factor_sentence(table: pd.DataFrame) -> str:
     ]
     return (
         f"Depth {way} most clearly with {top['factor']} "
-        f"(ρ = {_interval(top, 'correlation', 'low', 'high')})"
+        f"(ρ = {with_interval(top, 'correlation', 'low', 'high')})"
         + (f", then changes with {joined(rest)}" if rest else "")
         + (f"; it depends, but not in one direction, on {joined(bent)}." if bent else ".")
     )

@@ -35,10 +35,9 @@ for (const header of document.querySelectorAll("th[scope=col]")) {
 
 // Opened with #selfcheck the page tries itself out and writes down what it found:
 // see `python -m depthlens.report.check`.
-async function selfCheck() {
+function selfCheck() {
   const faults = [...window.faults];
   const images = Array.from(document.images);
-  await Promise.all(images.map((image) => image.decode().catch(() => undefined)));
   for (const image of images) {
     if (!image.naturalWidth || !image.naturalHeight) faults.push("empty image: " + (image.alt || "thumbnail"));
   }
@@ -74,4 +73,5 @@ async function selfCheck() {
 }
 
 document.documentElement.dataset.ready = "true";
-if (location.hash === "#selfcheck") selfCheck();
+// After the load event every image has been decoded or has failed.
+if (location.hash === "#selfcheck") window.addEventListener("load", selfCheck);

@@ -1,0 +1,88 @@
+"""A copy of the repository in which the real workflow runs the tiny study, once for all tests."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+_COPIED = (
+    "Snakefile",
+    "rules",
+    "profiles",
+    "envs",
+    "workflow",
+    "tests/smoke.yaml",
+    "config.yaml",
+    "docs/captions",
+    "dvc.yaml",
+    ".dvcignore",
+)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A folder with the workflow in it, and how a user types commands there."""
+
+    folder: Path
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command; show what it said if it failed although it should not."""
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run snakemake with the default profile."""
+        return self.run("snakemake", *arguments, check=check)
+
+    def planned(self, *arguments: str) -> set[str]:
+        """Rules that a dry run would run."""
+        said = self.snakemake(*arguments, "--dry-run").stdout
+        return {
+            line.removeprefix("rule ").removeprefix("localrule ").rstrip(":")
+            for line in said.splitlines()
+            if line.startswith(("rule ", "localrule "))
+        }
+
+
+def copy_repository(folder: Path) -> Copy:
+    """What a clone has, without history and without results."""
+    for name in _COPIED:
+        source, target = REPOSITORY / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+    return Copy(folder)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Copy:
+    """A copy in which nothing has been run."""
+    return copy_repository(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy in which tests/smoke.yaml was made the config and a bare `snakemake` has run."""
+    copy = copy_repository(tmp_path_factory.mktemp("study"))
+    shutil.copy2(copy.folder / "tests/smoke.yaml", copy.folder / "config.yaml")
+    copy.snakemake()
+    return copy

@@ -1,0 +1,192 @@
+"""The workflow as a user meets it: what runs, what does not, and what it says when it cannot."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from depthlens import tables
+from depthlens.chapters.difficulty import FIGURES
+from depthlens.depth import prediction_depth
+
+RUN = "results/tiny_shapes/resnet18/seed1"
+
+
+def edit(path: Path, change) -> None:
+    values = yaml.safe_load(path.read_text())
+    change(values)
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def test_bare_snakemake_makes_the_page_and_everything_it_shows(finished):
+    reports = finished.folder / "reports/smoke"
+    assert "<html" in (reports / "index.html").read_text()
+    assert json.loads((reports / "summary.json").read_text())
+    assert len(pd.read_csv(reports / "claims.csv")) == 6
+    figures = reports / "figures/tiny_shapes/resnet18/seed1"
+    for name in FIGURES:
+        assert (figures / f"{name}.svg").stat().st_size > 0
+        assert (figures / f"{name}.png").stat().st_size > 0
+
+
+def test_finished_study_has_nothing_to_do(finished):
+    assert "Nothing to be done" in finished.snakemake("--dry-run").stdout
+
+
+def test_smoke_config_as_a_configfile_is_the_same_study(finished):
+    said = finished.snakemake("--configfile", "tests/smoke.yaml", "--dry-run").stdout
+    assert "Nothing to be done" in said
+
+
+def test_configfile_replaces_the_default_study(fresh):
+    rules = fresh.planned("--configfile", "tests/smoke.yaml")
+    assert "generate_tiny_shapes" in rules
+    assert "generate_shapes" not in rules
+
+
+def test_no_temporary_file_is_left(finished):
+    assert not list(finished.folder.rglob("*.partial"))
+    assert not list(finished.folder.rglob("resume.safetensors"))
+
+
+def test_depth_follows_from_the_tables_it_was_computed_from(finished):
+    for split in ("train", "test"):
+        table = tables.read(finished.folder / RUN / f"depth/{split}.parquet")
+        probes = sorted((finished.folder / RUN / f"knn/{split}").glob("*.parquet"))
+        classes = np.stack([tables.read(path)["prediction"].to_numpy() for path in probes], axis=1)
+        assert np.array_equal(tables.matrix(table["knn"]), classes)
+        network = table["prediction"].to_numpy()
+        assert np.array_equal(table["depth"].to_numpy(), prediction_depth(classes, network))
+
+
+def test_every_table_is_sorted_by_example_and_says_what_made_it(finished):
+    paths = list((finished.folder / RUN).rglob("*.parquet"))
+    assert len(paths) > 40
+    for path in paths:
+        assert tables.metadata(path)["made_by"]
+        table = tables.open_table(path)
+        if "example_id" in table.schema_arrow.names and path.name != "dynamics.parquet":
+            ids = table.read(columns=["example_id"])["example_id"].to_numpy()
+            assert (np.diff(ids) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("figures.dpi", 80, {"difficulty_figures", "study_report"}),
+        (
+            "knn.n_neighbors",
+            7,
+            {"knn", "depth_resnet18", "difficulty_figures", "difficulty_claims", "study_report"},
+        ),
+        (
+            "training.epochs",
+            3,
+            {
+                "train",
+                "probes",
+                "activations_resnet18",
+                "convergence",
+                "knn",
+                "depth_resnet18",
+                "difficulty_figures",
+                "difficulty_claims",
+                "study_report",
+            },
+        ),
+    ],
+)
+def test_changed_key_reruns_what_reads_it_and_what_follows(finished, key, value, expected):
+    config = finished.folder / "config.yaml"
+    before = config.read_text()
+    block, name = key.split(".")
+    edit(config, lambda values: values[block].update({name: value}))
+    try:
+        assert finished.planned() - {"all"} == expected
+    finally:
+        config.write_text(before)
+
+
+def test_damaged_artifact_is_named_and_nothing_is_made_from_it(finished, tmp_path):
+    # A copy of the one file: the finished study is shared by other tests.
+    whole = (finished.folder / RUN / "predictions/test.parquet").read_bytes()
+    damaged = tmp_path / "test.parquet"
+    damaged.write_bytes(whole[: len(whole) // 2])
+    done = finished.run(
+        "depthlens",
+        "depth",
+        f"{RUN}/knn/test/00-input.parquet",
+        "--predictions",
+        str(damaged),
+        "--convergence",
+        f"{RUN}/convergence.json",
+        "--output",
+        str(tmp_path / "depth.parquet"),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {damaged}: not a whole Parquet file")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "depth.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda values: values["training"].update(epoch=3),
+            "training.epoch: unknown key; did you mean 'epochs'?",
+        ),
+        (
+            lambda values: values["knn"].update(n_neighbors=0),
+            "knn.n_neighbors: input should be greater than or equal to 1, not 0",
+        ),
+        (
+            lambda values: values["models"]["resnet18"].update(architecture="resnet81"),
+            "torchvision has no classifier 'resnet81'; did you mean 'resnet18'?",
+        ),
+        (
+            lambda values: values["activations"].update(probes=["input", "layer9"]),
+            "the network has no module 'layer9'; did you mean 'layer4'?",
+        ),
+        (
+            lambda values: values["study"].update(datasets=["shape"]),
+            "study.datasets: 'shape' is not in the block datasets; did you mean 'shapes'?",
+        ),
+    ],
+)
+def test_wrong_config_is_one_clear_message(fresh, change, message):
+    edit(fresh.folder / "config.yaml", change)
+    done = fresh.snakemake(check=False)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (fresh.folder / "results").exists()
+
+
+def test_unconverged_network_has_no_depth_unless_the_config_allows_it(finished):
+    config = finished.folder / "config.yaml"
+    before = config.read_text()
+    measured = finished.folder / RUN / "convergence.json"
+    kept = measured.read_bytes(), (finished.folder / RUN / "depth/test.parquet").read_bytes()
+    edit(config, lambda values: values["convergence"].update(allow_unconverged=False))
+    try:
+        done = finished.snakemake(f"{RUN}/depth/test.parquet", check=False)
+        assert done.returncode != 0
+        assert "difficulty of an unconverged network means nothing" in done.stdout + done.stderr
+    finally:
+        config.write_text(before)
+        finished.snakemake()
+    assert kept == (
+        measured.read_bytes(),
+        (finished.folder / RUN / "depth/test.parquet").read_bytes(),
+    )
+
+
+def test_snakemake_report_is_written_without_a_network(finished):
+    finished.snakemake("--report", "snakemake-report.html")
+    page = (finished.folder / "snakemake-report.html").read_text()
+    assert "depth_histogram" in page
