@@ -20,7 +20,8 @@ rule knn:
         f"{RUN}/benchmarks/knn/{{split}}/{{probe}}.tsv"
     conda:
         "../envs/depthlens.yaml"
-    threads: workflow.cores
+    # Several probes at a time: reading and starting up do not use more than one core.
+    threads: max(1, workflow.cores // 4)
     resources:
         mem_mb=4000,
         gpu=1,

@@ -205,6 +205,40 @@ def claims(runs: tuple[Path, ...], **arguments: object) -> None:
 
 
 @cli.command()
+@click.argument("runs", type=_FILE, nargs=-1, required=True)
+@_file("--data", "Folder of the datasets: {dataset}/test.parquet.")
+@_file("--figures", "Folder of the figures: {dataset}/{model}/seed{n}/captions.json.")
+@_file("--claims", "Table of claims.")
+@_file("--output", "Page to write.")
+@_file("--summary", "JSON of the headline numbers to write.")
+@_cfg
+def report(
+    runs: tuple[Path, ...],
+    data: Path,
+    figures: Path,
+    claims: Path,
+    output: Path,
+    summary: Path,
+    cfg: dict,
+) -> None:
+    """Write the page about RUNS: folders results/{dataset}/{model}/seed{n}."""
+    from depthlens.stages import report
+
+    report.run(
+        figures=[figures.joinpath(*run.parts[-3:], "captions.json") for run in runs],
+        claims=claims,
+        depth=[run / "depth/test.parquet" for run in runs],
+        probes=[run / "probes.parquet" for run in runs],
+        convergence=[run / "convergence.json" for run in runs],
+        history=[run / "history.parquet" for run in runs],
+        images=[data / run.parts[-3] / "test.parquet" for run in runs],
+        output_html=output,
+        output_json=summary,
+        config=cfg,
+    )
+
+
+@cli.command()
 @_file("--output", "JSON schema to write.")
 def schema(output: Path) -> None:
     """Write the JSON schema of config.yaml."""

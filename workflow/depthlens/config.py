@@ -12,6 +12,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -20,8 +21,15 @@ from pydantic import (
 
 from depthlens.errors import ConfigError, closest
 
-# YAML reads 1e-4 as a text: take it for the number that it means.
-Number = Annotated[float, Field(strict=False)]
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("input should be a valid number")
+    return value
+
+
+# YAML reads 1e-4 as a text: take it for the number that it means, but not yes for 1.
+Number = Annotated[float, Field(strict=False), BeforeValidator(_no_truth_value)]
 # Names become folders and parts of commands.
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="a plain name")
@@ -42,7 +50,7 @@ def _ordered(values: tuple[float, float]) -> tuple[float, float]:
 
 
 def _range(low: float, high: float, description: str) -> Any:
-    number = Annotated[float, Field(ge=low, le=high)]
+    number = Annotated[Number, Field(ge=low, le=high)]
     # YAML has lists only; strict mode would ask for a tuple.
     return Annotated[
         tuple[number, number],
@@ -135,7 +143,10 @@ class Training(Block):
     epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
     batch_size: int = Field(ge=2, le=65_536, description="examples a step")
     optimizer: Literal["adam", "adamw", "sgd"] = Field(description="update rule")
-    learning_rate: Number = Field(gt=0, le=10, description="constant")
+    learning_rate: Number = Field(gt=0, le=10, description="until the decay begins")
+    decay: Number = Field(
+        ge=0, le=1, description="share of the training, its end, over which the rate falls to 0"
+    )
     weight_decay: Number = Field(ge=0, le=1, description="L2 penalty (decoupled for adamw)")
     momentum: Number = Field(ge=0, lt=1, description="of sgd; adam and adamw ignore it")
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -264,8 +275,9 @@ def check(values: Mapping, *, source: str = "config.yaml") -> Config:
         faults = dict.fromkeys(
             _sentence(fault)
             for fault in error.errors()
-            # A wrong word where a word or a list may stand: the message about words is enough.
+            # Where a word or a list may stand: the message about what was written is enough.
             if not (fault["type"] == "list_type" and isinstance(fault["input"], str))
+            and not (fault["type"] == "literal_error" and isinstance(fault["input"], list))
         )
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
 

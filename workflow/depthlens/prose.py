@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+_GLUE = "\u00a0"  # a space at which no line is broken
+
 
 def percent(share: float, digits: int = 0) -> str:
     """Like "93.1 %" for 0.931 with one digit; "—" where there is no number.
@@ -14,10 +16,10 @@ def percent(share: float, digits: int = 0) -> str:
     step = 10.0**-digits
     text = f"{share * 100:.{digits}f}"
     if share < 1 and float(text) >= 100:
-        return f"> {100 - step:.{digits}f} %"
+        return f">{_GLUE}{100 - step:.{digits}f}{_GLUE}%"
     if share > 0 and float(text) == 0:
-        return f"< {step:.{digits}f} %"
-    return f"{text} %"
+        return f"<{_GLUE}{step:.{digits}f}{_GLUE}%"
+    return f"{text}{_GLUE}%"
 
 
 def number(value: float, digits: int = 2) -> str:

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from depthlens.figures import style
-from depthlens.prose import number, shortened
+from depthlens.prose import shortened
 
 _CHARACTER = 0.6
 """width of a character of the figures' font, as a share of its size"""
@@ -25,7 +25,7 @@ def grid_shape(n: int, *, most_columns: int) -> tuple[int, int]:
 
 def percent_axis(axis: object) -> None:
     """Label an axis of shares between 0 and 1 in percent."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g} %"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}\u00a0%"))
 
 
 def category_axis(
@@ -196,12 +196,12 @@ def text_table(
     axes.set_axis_off()
 
 
-def compact(value: float) -> str:
-    """A measured value in as few characters as tell it: "0.35", "12", "−45"."""
-    size = abs(value)
-    return number(value, 0 if size >= 20 else 1 if size >= 10 else 2)
-
-
 def _is_number(text: str) -> bool:
-    plain = text.replace("\u202f", "").replace("−", "").replace("%", "").replace(".", "")
+    plain = (
+        text.replace("\u202f", "")
+        .replace("−", "")
+        .replace("%", "")
+        .replace("\u00a0", "")
+        .replace(".", "")
+    )
     return plain.strip().isdigit() or text in ("—", "")

@@ -53,12 +53,6 @@ def palette(classes: Sequence[str]) -> list[str]:
     return sns.color_palette("viridis", len(classes)).as_hex()
 
 
-def ink_on(colour: str) -> str:
-    """Black or white, whichever reads better on a colour."""
-    red, green, blue = mpl.colors.to_rgb(colour)
-    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "white"
-
-
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
     """Draw in the style of the study; settings are as before when the block ends."""

@@ -71,16 +71,15 @@ class Picture:
     alt: str
     source: str
     """a data URI"""
-    inches: float = 9
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small image with two lines below it."""
+    """A small image with lines below it."""
 
     source: str
     title: str
-    text: str
+    lines: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ import pyarrow as pa
 import torch
 
 from depthlens import tables
+from depthlens.errors import StudyError
 from depthlens.models import checkpoints, devices
-from depthlens.probes.plan import plan
+from depthlens.probes.plan import Probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
 
@@ -52,6 +53,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
             batch = torch.tensor(split.images[rows], device=device)
             logits, activations = recorder(batch)
             values = [activation.flatten(1).cpu().numpy() for activation in activations]
+            _check_finite(values, probes, split.example_id[rows], settings["dtype"])
             if not writers:  # the first batch tells the sizes
                 writers = [
                     files.enter_context(_writer(output, probe.name, value, about))
@@ -78,6 +80,19 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         "%d examples at %d probes: accuracy %.4f",
         len(prediction), len(probes), (prediction == split.labels).mean(),
     )  # fmt: skip
+
+
+def _check_finite(
+    values: list[np.ndarray], probes: list[Probe], ids: np.ndarray, dtype: str
+) -> None:
+    for value, probe in zip(values, probes, strict=True):
+        finite = np.isfinite(value).all(axis=1)
+        if not finite.all():
+            cure = "; set activations.dtype to float32" if dtype == "float16" else ""
+            raise StudyError(
+                f"probe {probe.name}: the activation of example {ids[np.argmin(finite)]} is not a "
+                f"finite {dtype}{cure}"
+            )
 
 
 def _writer(folder: Path, name: str, sample: np.ndarray, about: dict):

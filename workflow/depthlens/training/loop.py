@@ -30,6 +30,7 @@ class Epoch:
     test_loss: float
     test_accuracy: float
     learning_rate: float
+    """of the last step"""
     seconds: float
     losses: NDArray[np.float32]
     """cross-entropy of each training example, nats"""
@@ -61,7 +62,9 @@ def train(
     test_images: NDArray[np.uint8],
     test_labels: NDArray[np.int16],
     epochs: range,
+    last_epoch: int,
     batch_size: int,
+    decay: float,
     seed: int,
     device: torch.device,
     progress: Progress = lambda batches: batches,
@@ -79,6 +82,10 @@ def train(
     train_labels, test_labels : int16 array, shape (n,)
     epochs : range
         Numbers of the epochs to run, the first epoch being 1.
+    last_epoch : int
+        Number of the epoch at whose end the training is finished.
+    decay : float, 0 … 1
+        Share of all steps, the last ones, over which the learning rate falls linearly towards 0.
     batch_size : int
         A last batch of one example joins the one before it: batch statistics need two.
     progress : callable
@@ -86,12 +93,23 @@ def train(
     """
     train_set = [torch.tensor(array, device=device) for array in (train_images, train_labels)]
     test_set = [torch.tensor(array, device=device) for array in (test_images, test_labels)]
+    full_rate = optimizer.defaults["lr"]
     for epoch in epochs:
         start = time.perf_counter()
+        batches = _batches(len(train_labels), batch_size, seed, epoch)
+        shares = [
+            rate_share(step, last_epoch * len(batches), decay)
+            for step in range((epoch - 1) * len(batches), epoch * len(batches))
+        ]
         losses, margins, predictions = _one_pass(
-            network, optimizer, *train_set, _batches(len(train_labels), batch_size, seed, epoch),
-            seed=_epoch_seed(seed, epoch), progress=progress,
-        )  # fmt: skip
+            network,
+            optimizer,
+            *train_set,
+            batches,
+            rates=[full_rate * share for share in shares],
+            seed=_epoch_seed(seed, epoch),
+            progress=progress,
+        )
         test_loss, test_accuracy = evaluate(network, *test_set, batch_size=batch_size)
         yield Epoch(
             epoch=epoch,
@@ -121,6 +139,21 @@ def evaluate(
     return loss / len(labels), correct / len(labels)
 
 
+def rate_share(step: int, n_steps: int, decay: float) -> float:
+    """Share of the full learning rate at a step: 1, then linearly towards 0.
+
+    Parameters
+    ----------
+    step : int
+        0 … n_steps - 1.
+    n_steps : int
+        Of the whole training.
+    decay : float, 0 … 1
+        Share of the steps, the last ones, over which the rate falls; 0 keeps it constant.
+    """
+    return min(1.0, (n_steps - step) / (decay * n_steps)) if decay else 1.0
+
+
 def margins_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Logit of the labelled class less the largest other logit, shape (n,)."""
     own = logits.gather(1, labels[:, None])
@@ -135,6 +168,7 @@ def _one_pass(
     labels: torch.Tensor,
     batches: list[torch.Tensor],
     *,
+    rates: list[float],
     seed: int,
     progress: Progress,
 ) -> tuple[NDArray, NDArray, NDArray]:
@@ -146,7 +180,9 @@ def _one_pass(
     # Dropout draws from the global generator: lend it this epoch's seed.
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        for batch in progress(batches):
+        for batch, rate in zip(progress(batches), rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
             batch = batch.to(labels.device)
             classes = labels[batch].long()
             logits = network(network_input(images[batch]))

@@ -367,7 +367,7 @@ def gallery_easiest(material: Material) -> Drawing:
         title,
         f"{count(at_first)} of these {count(len(chosen))} images are settled at the input: every "
         f"probe from the first to the last agrees with the network, whose confidence is at least "
-        f"{np.floor(chosen['confidence'].min() * 1000) / 10:.1f} % on all of them.{rest}",
+        f"{np.floor(chosen['confidence'].min() * 1000) / 10:.1f}\u00a0% on all of them.{rest}",
         f"A grid of {len(chosen)} test images of "
         f"{joined([run.classes[label] for label in sorted(set(chosen['label']))])}, all classified "
         "correctly.",

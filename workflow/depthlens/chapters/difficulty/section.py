@@ -21,7 +21,7 @@ from depthlens.report.page import (
 )
 from depthlens.tables import Images
 
-_THUMBNAILS = 24
+_THUMBNAILS = 12
 
 
 def section(
@@ -61,7 +61,9 @@ def section(
         tables=[
             _class_table(name, tidy.by_class(run, **level)),
             _depth_table(name, tidy.by_depth(run, **level)),
-            _factor_table(name, tidy.by_factor(run, images.factors, **level)),
+            _factor_table(
+                name, tidy.by_factor(run, images.factors, **level), run.examples["label"].nunique()
+            ),
             _probe_table(name, tidy.by_probe(run, **level)),
         ],
     )
@@ -88,8 +90,11 @@ def _thumbnails(run: Run, images: Images, rows: NDArray[np.intp]) -> list[Thumbn
         Thumbnail(
             image_source(images.images[row.Index]),
             run.classes[row.label],
-            f"→ {run.classes[row.prediction]}, {percent(row.confidence)}, depth {row.depth}, "
-            f"no. {row.example_id}",
+            [
+                f"→ {run.classes[row.prediction]}",
+                f"{percent(row.confidence)}, depth {row.depth}",
+                f"no. {row.example_id}",
+            ],
         )
         for row in run.examples.loc[rows].itertuples()
     ]
@@ -161,7 +166,7 @@ def _depth_table(name: str, table: pd.DataFrame) -> Table:
     )
 
 
-def _factor_table(name: str, table: pd.DataFrame) -> Table:
+def _factor_table(name: str, table: pd.DataFrame, n_classes: int) -> Table:
     return Table(
         id=f"{name}-factors",
         caption="What goes with depth: rank correlation ρ of each factor with prediction depth",
@@ -174,7 +179,7 @@ def _factor_table(name: str, table: pd.DataFrame) -> Table:
                 _figure(row["high"], 3),
                 _share(row["explained"]),
                 Cell(count(row["n"]), row["n"]),
-                Cell(joined(row["classes"])),
+                Cell("all" if len(row["classes"]) == n_classes else joined(row["classes"])),
             ]
             for row in table.to_dict("records")
         ],

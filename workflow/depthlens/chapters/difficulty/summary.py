@@ -134,7 +134,7 @@ def convergence_note(run: Run) -> str | None:
         return None
     return (
         f"Network not converged: {percent(run.train_accuracy, 1)} of the training set, "
-        f"{percent(run.min_train_accuracy, 1).replace('.0 %', ' %')} required"
+        f"{run.min_train_accuracy * 100:g}\u00a0% required"
     )
 
 
@@ -144,25 +144,26 @@ def factor_sentence(table: pd.DataFrame) -> str:
         return "No factor varies together with depth in this test set."
     top = table.iloc[0]
     clear = [row for row in table.itertuples() if row.low > 0 or row.high < 0]
-    if not clear:
-        return (
-            f"No factor is clearly correlated with depth; the strongest is {top['factor']} "
-            f"(ρ = {with_interval(top, 'correlation', 'low', 'high')})."
+    correlation = f"ρ = {with_interval(top, 'correlation', 'low', 'high')}"
+    if clear:
+        way = "rises" if top["correlation"] > 0 else "falls"
+        sentence = f"Depth {way} most clearly with {top['factor']} ({correlation})"
+        if rest := [f"{row.factor} ({number(row.correlation)})" for row in clear[1:4]]:
+            sentence += f", then changes with {joined(rest)}"
+    else:
+        sentence = (
+            "No factor is clearly correlated with depth; the strongest is "
+            f"{top['factor']} ({correlation})"
         )
-    way = "rises" if top["correlation"] > 0 else "falls"
-    rest = [f"{row.factor} ({number(row.correlation)})" for row in clear[1:4]]
     # A rank correlation is blind to what rises and falls again, such as a distance from the middle.
     bent = [
         f"{row.factor} ({percent(row.explained)} of the variance of depth between its bins)"
         for row in table.itertuples()
         if row.explained > 0.02 and row.explained > 3 * row.correlation**2
     ]
-    return (
-        f"Depth {way} most clearly with {top['factor']} "
-        f"(ρ = {with_interval(top, 'correlation', 'low', 'high')})"
-        + (f", then changes with {joined(rest)}" if rest else "")
-        + (f"; it depends, but not in one direction, on {joined(bent)}." if bent else ".")
-    )
+    if bent:
+        sentence += f"; depth depends, but not in one direction, on {joined(bent)}"
+    return f"{sentence}."
 
 
 def with_interval(row: pd.Series, value: str, low: str, high: str) -> str:

@@ -1,0 +1,139 @@
+"""Each claim on runs whose value is arithmetic on paper."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from depthlens.chapters.difficulty import claims
+
+OPTIONS = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
+
+
+def evaluate(*runs):
+    return {finding.id: finding for finding in claims.evaluate(runs, **OPTIONS)}
+
+
+def spread(*cells):
+    """Columns depth, correct and label from (depth, right, wrong[, label]) of several cells."""
+    depth, correct, label = [], [], []
+    for d, right, wrong, *of in cells:
+        depth += [d] * (right + wrong)
+        correct += [True] * right + [False] * wrong
+        label += (of or [0]) * (right + wrong)
+    return depth, correct, label
+
+
+def test_claims_are_the_six_with_their_thresholds():
+    assert [(claim.id, str(claim.threshold)) for claim in claims.CLAIMS] == [
+        ("accuracy-falls-with-depth", "≤ -0.9"),
+        ("shallowest-are-right", "≥ 0.95"),
+        ("deepest-are-wrong", "≤ 0.5"),
+        ("ellipse-is-hardest", "> 0"),
+        ("quarter-settled-at-input", "> 0.25"),
+        ("deep-fail-more-often", "≥ 5 and ≤ 20"),
+    ]
+
+
+def test_rank_correlation_is_scipys_over_depths_with_thirty_images(make_run):
+    cells = [(0, 38, 2), (1, 30, 10), (2, 33, 7), (3, 9, 20), (4, 5, 35)]
+    found = evaluate(make_run(*spread(*cells)))["accuracy-falls-with-depth"]
+    # Depth 3 has 29 images: it is no point of the correlation.
+    expected = stats.spearmanr([0, 1, 2, 4], [38 / 40, 30 / 40, 33 / 40, 5 / 40]).statistic
+    assert found.value == pytest.approx(expected)
+    assert found.n == 160
+    assert found.low <= found.value <= found.high
+
+
+def test_rank_correlation_needs_three_depths_and_accuracies_that_differ(make_run):
+    two = evaluate(make_run(*spread((0, 30, 0), (1, 10, 20), (2, 29, 0))))
+    assert "fewer than 3 depths" in two["accuracy-falls-with-depth"].verdict
+    flat = evaluate(make_run(*spread((0, 30, 0), (1, 30, 0), (2, 30, 0))))
+    assert flat["accuracy-falls-with-depth"].verdict.endswith("the same at every depth")
+
+
+def test_proportions_are_counted_and_have_wilson_intervals(make_run):
+    found = evaluate(make_run(*spread((0, 19, 1), (2, 40, 10), (3, 3, 4), (4, 2, 1))))
+    shallow = found["shallowest-are-right"]
+    wilson = stats.binomtest(19, 20).proportion_ci(method="wilson")
+    assert (shallow.value, shallow.n, shallow.verdict) == (0.95, 20, "supported")
+    assert (shallow.low, shallow.high) == pytest.approx((wilson.low, wilson.high))
+    assert found["deepest-are-wrong"].value == 0.5
+    assert found["deepest-are-wrong"].verdict == "supported"
+    assert found["quarter-settled-at-input"].value == 20 / 80
+    assert found["quarter-settled-at-input"].verdict == "not supported"  # more than, not at least
+
+
+def test_last_two_depths_skip_the_impossible_one(make_run):
+    columns = spread((0, 9, 1), (2, 1, 3), (4, 0, 4))
+    plain = evaluate(make_run(*columns))["deepest-are-wrong"]
+    assert (plain.value, plain.n) == (0, 4)  # depths 3 and 4
+    same = make_run(*columns, duplicate_of=[None, None, None, "02-p2"])
+    skipped = evaluate(same)["deepest-are-wrong"]
+    assert (skipped.value, skipped.n) == (1 / 8, 8)  # depths 2 and 4
+
+
+def test_error_ratio_compares_the_last_two_depths_with_the_first_two(make_run):
+    found = evaluate(make_run(*spread((0, 45, 2), (1, 50, 3), (2, 0, 9), (3, 5, 4), (4, 0, 1))))
+    ratio = found["deep-fail-more-often"]
+    assert ratio.value == pytest.approx((5 / 10) / (5 / 100))
+    assert (ratio.n, ratio.verdict) == (110, "supported")
+    assert ratio.low < ratio.value < ratio.high
+
+
+def test_error_ratio_needs_a_misclassified_shallow_image(make_run):
+    found = evaluate(make_run(*spread((0, 45, 0), (4, 0, 1))))["deep-fail-more-often"]
+    assert found.verdict == (
+        "not testable here, because no test image of a depth of 0 or 1 is misclassified"
+    )
+
+
+def test_ellipse_gap_is_to_the_hardest_other_class(make_run):
+    depth, correct, label = spread((4, 2, 2, 1), (2, 3, 1, 0), (3, 4, 4, 2), (0, 4, 4, 2))
+    run = make_run(depth, correct, label, classes=["circle", "ellipse", "heart"])
+    gap = evaluate(run)["ellipse-is-hardest"]
+    assert (gap.value, gap.verdict) == (4 - 2, "supported")
+    swapped = make_run(depth, correct, label, classes=["circle", "heart", "ellipse"])
+    assert evaluate(swapped)["ellipse-is-hardest"].value == 1.5 - 4
+
+
+def test_empty_sets_are_not_testable_and_say_why(make_run):
+    found = evaluate(make_run([1, 2], [1, 0], classes=["a", "b"]))
+    assert found["shallowest-are-right"].verdict.endswith("no test image has depth 0")
+    assert found["deepest-are-wrong"].verdict.endswith("no test image has a depth of 3 or 4")
+    assert found["ellipse-is-hardest"].verdict.endswith("no class called ellipse")
+    assert found["quarter-settled-at-input"].value == 0
+
+
+def test_unconverged_network_tests_nothing(make_run):
+    columns = spread((0, 45, 2), (1, 50, 3), (3, 5, 4), (4, 0, 1))
+    found = evaluate(make_run(*columns), make_run(*columns, converged=False, seed=1))
+    assert {finding.verdict for finding in found.values()} == {
+        "not testable here, because the network did not converge"
+    }
+
+
+def test_seeds_are_pooled_without_pretending_to_more_images(make_run):
+    one = make_run(*spread((0, 18, 2), (4, 1, 9)))
+    two = dataclasses.replace(make_run(*spread((0, 20, 0), (4, 3, 7))), seed=1)
+    found = evaluate(one, two)["shallowest-are-right"]
+    assert (found.value, found.n) == (38 / 40, 40)
+    wilson = stats.binomtest(19, 20).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high))
+
+
+def test_runs_of_other_images_are_not_pooled(make_run):
+    with pytest.raises(ValueError, match="seed 3"):
+        evaluate(make_run([0, 1], [1, 1]), make_run([0], [1], seed=3))
+
+
+def test_equal_seeds_give_equal_intervals(make_run):
+    run = make_run(*spread((0, 45, 2), (1, 50, 3), (3, 5, 4), (4, 0, 1)))
+    assert repr(evaluate(run)) == repr(evaluate(run))
+
+
+def test_resampling_tallies_the_same_images_in_every_seed(make_run):
+    one, two = make_run([0, 1], [1, 0]), make_run([2, 3], [1, 1], seed=1)
+    counts = claims.tally([one, two], np.array([2, 0]))
+    assert counts[:, :, 0].tolist() == [[0, 2], [0, 0], [0, 2], [0, 0], [0, 0]]

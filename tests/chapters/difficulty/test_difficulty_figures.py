@@ -1,0 +1,132 @@
+"""Every figure draws whatever a study may hold, and says what the data say."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from depthlens.chapters.difficulty import FIGURES, figures
+from depthlens.chapters.difficulty import tables as tidy
+from depthlens.figures import style
+from depthlens.tables import Images
+
+
+def material(make_run, *, n=60, n_classes=3, n_probes=5, channels=1, depths=None, **options):
+    random = np.random.default_rng(0)
+    label = np.arange(n) % n_classes
+    depth = random.integers(0, n_probes + 1, n) if depths is None else np.resize(depths, n)
+    duplicate_of = options.pop("duplicate_of", [None] * n_probes)
+    if duplicate_of[-2:] != [None, None][: len(duplicate_of[-2:])]:
+        depth = np.where(depth == n_probes - 1, 0, depth)
+    run = make_run(
+        depth,
+        options.pop("correct", depth < n_probes),
+        label,
+        confidence=random.random(n),
+        classes=[f"class number {i}" for i in range(n_classes)],
+        duplicate_of=duplicate_of,
+        knn=random.integers(0, n_classes, (n, n_probes)),
+        **options,
+    )
+    images = random.integers(0, 256, (n, channels, 6, 6)).astype(np.uint8)
+    factors = {"brightness": images.mean(axis=(1, 2, 3)), "fixed": np.ones(n)}
+    split = Images(np.arange(n, dtype=np.int32), images, label, run.classes, factors)
+    history = pd.DataFrame(
+        {name: [0.5] for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")}
+    ).assign(epoch=1)
+    return figures.Material(run=run, train=split, test=split, history=history, gallery_images=9)
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(match=lambda a: hasattr(a, "get_text"))]
+
+
+def test_every_name_in_the_list_is_drawn_once_in_order(make_run):
+    drawn = dict(figures.draw(material(make_run)))
+    assert tuple(drawn) == FIGURES
+    for drawing in drawn.values():
+        assert drawing.title and drawing.sentence.endswith((".", ")")) and drawing.alt
+        assert any("n = " in text for text in texts(drawing.figure))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"n": 12, "n_classes": 1, "n_probes": 2, "channels": 3},
+        {"n": 120, "n_classes": 100, "n_probes": 30},
+        {"depths": [0]},
+        {"depths": [5], "correct": np.zeros(60, bool)},
+        {"depths": [0, 5], "duplicate_of": [None, "00-p0", None, None, "03-p3"]},
+        {"n": 1, "n_classes": 1, "channels": 4},
+    ],
+    ids=["one class", "many classes", "all easy", "all wrong", "duplicates", "one image"],
+)
+def test_extreme_studies_are_drawn_without_a_warning(make_run, case):
+    for _, drawing in figures.draw(material(make_run, **case)):
+        drawing.figure.draw_without_rendering()
+
+
+def test_network_that_did_not_converge_is_named_on_every_figure(make_run):
+    note = "Network not converged: 93.1 % of the training set, 99 % required"
+    for _, drawing in figures.draw(material(make_run, converged=False)):
+        assert note in [text.replace("\u00a0", " ") for text in texts(drawing.figure)]
+    for _, drawing in figures.draw(material(make_run)):
+        assert not any("not converged" in text for text in texts(drawing.figure))
+
+
+@pytest.mark.parametrize("name", ["depth_histogram", "accuracy_by_depth"])
+def test_impossible_depths_are_marked_with_their_reason(make_run, name):
+    duplicate_of = [None, None, None, None, "03-p3"]
+    drawn = dict(figures.draw(material(make_run, duplicate_of=duplicate_of)))
+    assert "impossible (= p3)" in texts(drawn[name].figure)
+    plain = dict(figures.draw(material(make_run)))
+    assert not any("impossible" in text for text in texts(plain[name].figure))
+
+
+def test_histogram_writes_the_number_of_images_above_each_bar(make_run):
+    drawing = figures.depth_histogram(material(make_run, n=50, depths=[0, 0, 0, 1, 5]))
+    assert {"30", "10"} <= set(texts(drawing.figure))
+    assert drawing.sentence.startswith("60.0\u00a0% of the test images are settled at the input")
+
+
+def test_gallery_shows_true_and_predicted_class_of_the_hardest(make_run):
+    made = material(make_run)
+    shown = texts(figures.gallery_hardest(made).figure)
+    first = made.run.examples.loc[tidy.hardest(made.run, 1)[0]]
+    assert f"class number {first['label']}" in shown
+    assert f"→ class number {first['prediction']}" in shown
+
+
+def test_small_multiples_show_the_hardest_of_many_classes_and_say_so(make_run):
+    made = material(make_run, n=120, n_classes=30)
+    drawing = figures.depth_by_class(made)
+    assert any("the 20 hardest classes" in text for text in texts(drawing.figure))
+    hardest = tidy.by_class(made.run, confidence_level=0.95)["class"][0]
+    assert drawing.sentence.startswith(f"{hardest} is the hardest class")
+
+
+def test_small_multiples_share_their_axes(make_run):
+    made = material(make_run)
+    for drawing in (figures.depth_by_class(made), figures.class_mix_by_depth(made)):
+        panels = [axes for axes in drawing.figure.axes if axes.axison]
+        for one, other in itertools.pairwise(panels):
+            assert one.get_xlim() == other.get_xlim()
+            assert one.get_ylim() == other.get_ylim()
+
+
+def test_a_class_has_its_colour_in_every_figure(make_run):
+    made = material(make_run)
+    colours = style.palette(made.run.classes)
+    by_class = tidy.by_class(made.run, confidence_level=0.95)
+    for axes, label in zip(
+        figures.depth_by_class(made).figure.axes, by_class["label"], strict=False
+    ):
+        bars = [patch for patch in axes.patches if patch.get_height() > 0]
+        assert style.mpl.colors.to_hex(bars[-2].get_facecolor()) in colours
+        assert any(style.mpl.colors.to_hex(b.get_facecolor()) == colours[label] for b in bars)
+
+
+def test_axes_carry_units_of_generated_factors_only(make_run):
+    assert "as measured" in "".join(texts(figures.depth_by_factor(material(make_run)).figure))

@@ -1,0 +1,286 @@
+"""config.yaml: what is accepted, what is refused, and what the user is told."""
+
+import copy
+import json
+import re
+
+import pytest
+import yaml
+
+from depthlens import config
+from depthlens.errors import ConfigError
+
+
+@pytest.fixture
+def values(repository) -> dict:
+    """The default study, to change."""
+    return yaml.safe_load((repository / "config.yaml").read_text(encoding="utf-8"))
+
+
+def put(values: dict, key: str, value: object) -> dict:
+    """A copy with one dotted key set."""
+    changed = copy.deepcopy(values)
+    block = changed
+    *path, last = key.split(".")
+    for part in path:
+        block = block[part]
+    block[last] = value
+    return changed
+
+
+def without(values: dict, key: str) -> dict:
+    changed = copy.deepcopy(values)
+    block = changed
+    *path, last = key.split(".")
+    for part in path:
+        block = block[part]
+    del block[last]
+    return changed
+
+
+def message(values: dict) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.check(values)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "tests/smoke.yaml"])
+def test_both_studies_are_valid(repository, name):
+    assert isinstance(config.load(repository / name), config.Config)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "tests/smoke.yaml"])
+def test_the_first_line_tells_editors_the_schema(repository, name):
+    path = repository / name
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    schema = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert schema
+    assert (path.parent / schema[1]).resolve() == (
+        repository / "workflow/schemas/config.schema.json"
+    )
+
+
+def test_the_schema_file_is_that_of_the_models(repository):
+    path = repository / "workflow/schemas/config.schema.json"
+    assert path.read_text(encoding="utf-8") == config.schema(), "run `depthlens schema`"
+
+
+def test_the_schema_describes_every_key():
+    def blocks(node):
+        if isinstance(node, dict):
+            yield node
+            for value in node.values():
+                yield from blocks(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from blocks(value)
+
+    undescribed = [
+        key
+        for block in blocks(json.loads(config.schema()))
+        for key, about in block.get("properties", {}).items()
+        if isinstance(about, dict)
+        and not {"description", "$ref", "const", "additionalProperties"} & about.keys()
+    ]
+    assert undescribed == []
+
+
+def test_every_key_of_the_default_study_has_a_comment(repository):
+    lines = (repository / "config.yaml").read_text(encoding="utf-8").splitlines()
+    bare = [line for line in lines if re.match(r"\s*[\w-]+:\s+[^#\s]", line) and "  # " not in line]
+    assert bare == []
+    # A block is explained by its own comment, by the one above, or by those of its keys.
+    assert sum("#" in line for line in lines) > 40
+
+
+def leaves(block: object, path: str = "") -> list[str]:
+    if isinstance(block, dict):
+        return [leaf for key, value in block.items() for leaf in leaves(value, f"{path}.{key}")]
+    return [path.removeprefix(".")]
+
+
+def test_every_key_is_needed(values):
+    for key in leaves(values):
+        assert f"{key}: this key is missing" in message(without(values, key)) or key.endswith(
+            ".source"
+        )
+
+
+@pytest.mark.parametrize(
+    "block",
+    ["study", "models", "training", "convergence", "activations", "knn", "figures", "chapters"],
+)
+def test_every_block_is_needed(values, block):
+    assert message(without(values, block)) == f"config.yaml: {block}: this key is missing"
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("trainning", "training"),
+        ("training.learning_rat", "learning_rate"),
+        ("knn.n_neighbours", "n_neighbors"),
+        ("study.seed", "seeds"),
+        ("models.resnet18.architectur", "architecture"),
+        ("datasets.shapes.factors.contrasts", "contrast"),
+        ("datasets.shapes.train_example", "train_examples"),
+        ("datasets.fashion_mnist.data_rot", "data_root"),
+        ("chapters.difficulty.bootstrap_sample", "bootstrap_samples"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_one_that_was_meant(values, key, meant):
+    assert message(put(values, key, 1)) == (
+        f"config.yaml: {key}: unknown key; did you mean {meant!r}?"
+    )
+
+
+def test_every_fault_has_a_line_of_its_own(values):
+    values = put(put(values, "training.epochs", 0), "knn.n_neighbors", -1)
+    lines = message(values).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("config.yaml: training.epochs: ")
+    assert lines[1].startswith("config.yaml: knn.n_neighbors: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("study.seeds", [-1]),
+        ("study.seeds", [2**32]),
+        ("study.seeds", []),
+        ("study.seeds", [1, 1]),
+        ("study.splits", ["test", "validation"]),
+        ("study.reports", "../elsewhere"),
+        ("study.reports", "/tmp"),
+        ("datasets.shapes.train_examples", 5),
+        ("datasets.shapes.factors.size", [0.0, 0.5]),
+        ("datasets.shapes.factors.size", [0.7, 0.2]),
+        ("datasets.shapes.factors.size", [0.2]),
+        ("datasets.shapes.factors.size", [0.2, 0.3, 0.4]),
+        ("datasets.shapes.factors.size", 0.5),
+        ("datasets.shapes.factors.aspect_ratio", [0.5, 2.0]),
+        ("datasets.shapes.factors.contrast", [0.0, 1.1]),
+        ("datasets.shapes.factors.noise", [-0.1, 0.1]),
+        ("datasets.fashion_mnist.name", "ImageNet"),
+        ("datasets.fashion_mnist.train_examples", 0),
+        ("training.epochs", 0),
+        ("training.epochs", 1.5),
+        ("training.epochs", "10"),
+        ("training.epochs", True),
+        ("training.batch_size", 1),
+        ("training.optimizer", "adamm"),
+        ("training.learning_rate", 0),
+        ("training.learning_rate", -1e-4),
+        ("training.learning_rate", 11),
+        ("training.learning_rate", "fast"),
+        ("training.learning_rate", "nan"),
+        ("training.learning_rate", "inf"),
+        ("training.learning_rate", None),
+        ("training.learning_rate", True),
+        ("training.weight_decay", 2),
+        ("training.momentum", 1.0),
+        ("training.device", "tpu"),
+        ("training.threads", 0),
+        ("convergence.min_train_accuracy", 99),
+        ("convergence.allow_unconverged", "yes"),
+        ("activations.probes", "layers"),
+        ("activations.probes", []),
+        ("activations.dtype", "float64"),
+        ("activations.batch_size", 0),
+        ("knn.n_neighbors", 0),
+        ("knn.n_neighbors", 65_536),
+        ("knn.memory", 0),
+        ("figures.dpi", 10),
+        ("figures.confidence_level", 1.0),
+        ("chapters.difficulty.bootstrap_samples", 10),
+    ],
+)
+def test_a_value_out_of_range_or_of_another_type_is_named(values, key, value):
+    text = message(put(values, key, value))
+    assert len(text.splitlines()) == 1
+    assert text.startswith(f"config.yaml: {key}")
+    assert "Value error" not in text
+
+
+def test_splits_without_test_are_refused(values):
+    text = message(put(values, "study.splits", ["train"]))
+    assert text == "config.yaml: study: splits must include test: figures and claims are about it"
+
+
+@pytest.mark.parametrize("written", ["1e-4", "1E-4", "1.0e-4", "0.0001"])
+def test_a_number_is_read_however_it_is_written(values, written):
+    values = put(values, "training.learning_rate", yaml.safe_load(written))
+    assert config.check(values).training.learning_rate == 1e-4
+
+
+def test_a_number_in_a_range_is_read_however_it_is_written(values):
+    values = put(values, "datasets.shapes.factors.noise", yaml.safe_load("[0, 1e-2]"))
+    assert config.check(values).datasets["shapes"].factors.noise == (0.0, 0.01)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a b", "", "-a", "a.b"])
+def test_a_name_that_is_no_plain_name_is_refused(values, name):
+    values["models"][name] = {"architecture": "resnet18"}
+    assert "config.yaml: models" in message(values)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "meant"), [("datasets", "shape", "shapes"), ("models", "resnet81", "resnet18")]
+)
+def test_an_undefined_name_is_refused_with_the_one_that_was_meant(values, key, name, meant):
+    text = message(put(values, f"study.{key}", [name]))
+    assert text == (
+        f"config.yaml: study.{key}: {name!r} is not in the block {key}; did you mean {meant!r}?"
+    )
+
+
+def test_an_unknown_source_is_refused_with_the_one_that_was_meant(values):
+    text = message(put(values, "datasets.shapes.source", "shape"))
+    assert text == (
+        "config.yaml: datasets.shapes.source: unknown source 'shape'; did you mean 'shapes'?"
+    )
+
+
+@pytest.mark.parametrize(("splits", "most"), [(["test"], 60), (["train", "test"], 59)])
+def test_more_neighbours_than_references_are_refused(values, splits, most):
+    values = put(put(values, "study.splits", splits), "datasets.shapes.train_examples", 60)
+    config.check(put(values, "knn.n_neighbors", most))
+    text = message(put(values, "knn.n_neighbors", most + 1))
+    assert f"knn.n_neighbors: {most + 1} neighbours of {most} references" in text
+    assert "datasets.shapes.train_examples" in text
+
+
+def test_a_dataset_that_is_not_studied_may_be_too_small(values):
+    values["datasets"]["few"] = put(values["datasets"]["shapes"], "train_examples", 6)
+    config.check(values)
+
+
+def test_a_list_of_modules_is_taken(values):
+    probes = ["input", "layer1.0.conv1", "fc"]
+    assert config.check(put(values, "activations.probes", probes)).activations.probes == probes
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
+        config.load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: b: c", "\tx"])
+def test_a_file_that_is_no_yaml_is_named_on_one_line(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"c\.yaml: not YAML") as caught:
+        config.load(tmp_path / "c.yaml")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "word"])
+def test_a_file_without_keys_is_named(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="must hold keys and values"):
+        config.load(tmp_path / "c.yaml")
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path):
+    (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"c\.yaml"):
+        config.load(tmp_path / "c.yaml")
