@@ -24,7 +24,6 @@ rule knn:
     threads: max(1, workflow.cores // 4)
     resources:
         mem_mb=4000,
-        gpu=1,
     params:
         cfg=study.block("knn"),
         code=digest("stages.knn"),

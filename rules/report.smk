@@ -39,7 +39,7 @@ rule study_report:
         cfg=study.block(),
         code=digest("stages.report"),
         runs=[run.folder for run in study.runs()],
-        figures=f"{REPORTS}/figures",
     shell:
-        "depthlens report {params.runs:q} --data data --figures {params.figures:q}"
-        " --claims {input.claims:q} --output {output.page:q} --summary {output.summary:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+        "depthlens report {params.runs:q} --data data --claims {input.claims:q}"
+        " --output {output.page:q} --summary {output.summary:q}"
+        " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

@@ -38,6 +38,7 @@ TRAINING = {
     "batch_size": 32,
     "optimizer": "adam",
     "learning_rate": 1e-3,
+    "decay": 0.5,
     "weight_decay": 0.0,
     "momentum": 0.9,
     "device": "cpu",

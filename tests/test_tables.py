@@ -77,7 +77,9 @@ def test_blocks_give_the_table_in_order_whatever_their_size(tmp_path_factory, va
 
 def test_matrix_of_a_table_of_several_chunks_is_in_order():
     values = np.arange(24, dtype=np.float32).reshape(8, 3)
-    column = pa.chunked_array([tables.fixed_size_list(values[:5]), tables.fixed_size_list(values[5:])])
+    column = pa.chunked_array(
+        [tables.fixed_size_list(values[:5]), tables.fixed_size_list(values[5:])]
+    )
     np.testing.assert_array_equal(tables.matrix(column), values)
     np.testing.assert_array_equal(tables.matrix(column.slice(2, 4)), values[2:6])
 
@@ -180,7 +182,7 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path):
 
 def test_a_missing_column_is_named_with_those_there_are(tmp_path):
     tables.write(tmp_path / "t.parquet", {"example_id": np.arange(3)}, ABOUT)
-    with pytest.raises(ArtifactError, match="has no column label .*it has example_id"):
+    with pytest.raises(ArtifactError, match=r"has no column label .*it has example_id"):
         tables.read(tmp_path / "t.parquet", ["example_id", "label"])
 
 

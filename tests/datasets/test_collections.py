@@ -190,9 +190,7 @@ class TestStage:
             write_idx(tmp_path / root / "MNIST/raw")
             cfg = self.cfg(tmp_path / root)
             import_images.run(split="train", output=tmp_path / f"{root}.parquet", cfg=cfg)
-        assert (tmp_path / "here.parquet").read_bytes() == (
-            tmp_path / "there.parquet"
-        ).read_bytes()
+        assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
 
     def test_more_images_than_there_are_is_refused(self, tmp_path):
         write_idx(tmp_path / "MNIST/raw")

@@ -80,7 +80,7 @@ def test_same_bytes_without_this_processors_special_instructions():
 def test_these_bytes_are_those_of_every_machine():
     drawn = draw(0, 120)
     digest = hashlib.sha256(drawn.images.tobytes()).hexdigest()[:16]
-    assert digest == "PINNED"
+    assert digest == "017f0b15067da34c"
 
 
 @settings(max_examples=15)
@@ -270,9 +270,7 @@ def test_every_shape_fills_the_circle_of_its_size_and_no_more():
     drawn = draw(0, 240, ranges=CLEAN)
     at = (np.arange(32) + 0.5) / 16 - 1
     for row in range(240):
-        x, y = np.meshgrid(
-            at - drawn.factors["offset_x"][row], at - drawn.factors["offset_y"][row]
-        )
+        x, y = np.meshgrid(at - drawn.factors["offset_x"][row], at - drawn.factors["offset_y"][row])
         reach = np.hypot(x, y)[drawn.images[row, 0] > 0].max()
         diagonal = np.sqrt(2) / 32  # from the centre of a pixel to its corner
         size = drawn.factors["size"][row]

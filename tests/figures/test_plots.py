@@ -1,5 +1,7 @@
 """Building blocks of figures."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_names_below_an_axis_never_overlap(n_probes, name):
         ticks = axes[0, 0].get_xticklabels()
         if ticks[0].get_rotation() == 0:
             boxes = [tick.get_window_extent() for tick in ticks]
-            assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
+            assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
         else:
             # Slanted lines run side by side: their distance is that of the ticks, times sin 45°.
             x = [axes[0, 0].transData.transform((i, 0))[0] for i in (0, 1)]

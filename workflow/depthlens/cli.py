@@ -207,15 +207,13 @@ def claims(runs: tuple[Path, ...], **arguments: object) -> None:
 @cli.command()
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @_file("--data", "Folder of the datasets: {dataset}/test.parquet.")
-@_file("--figures", "Folder of the figures: {dataset}/{model}/seed{n}/captions.json.")
-@_file("--claims", "Table of claims.")
+@_file("--claims", "Table of claims; beside it figures/{dataset}/{model}/seed{n}/.")
 @_file("--output", "Page to write.")
 @_file("--summary", "JSON of the headline numbers to write.")
 @_cfg
 def report(
     runs: tuple[Path, ...],
     data: Path,
-    figures: Path,
     claims: Path,
     output: Path,
     summary: Path,
@@ -225,7 +223,9 @@ def report(
     from depthlens.stages import report
 
     report.run(
-        figures=[figures.joinpath(*run.parts[-3:], "captions.json") for run in runs],
+        figures=[
+            claims.parent.joinpath("figures", *run.parts[-3:], "captions.json") for run in runs
+        ],
         claims=claims,
         depth=[run / "depth/test.parquet" for run in runs],
         probes=[run / "probes.parquet" for run in runs],

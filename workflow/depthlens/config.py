@@ -50,7 +50,9 @@ def _ordered(values: tuple[float, float]) -> tuple[float, float]:
 
 
 def _range(low: float, high: float, description: str) -> Any:
-    number = Annotated[Number, Field(ge=low, le=high)]
+    number = Annotated[
+        float, Field(strict=False, ge=low, le=high), BeforeValidator(_no_truth_value)
+    ]
     # YAML has lists only; strict mode would ask for a tuple.
     return Annotated[
         tuple[number, number],

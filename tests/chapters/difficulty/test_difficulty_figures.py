@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from depthlens.chapters.difficulty import FIGURES, figures
 from depthlens.chapters.difficulty import tables as tidy
@@ -120,12 +121,15 @@ def test_a_class_has_its_colour_in_every_figure(make_run):
     made = material(make_run)
     colours = style.palette(made.run.classes)
     by_class = tidy.by_class(made.run, confidence_level=0.95)
-    for axes, label in zip(
-        figures.depth_by_class(made).figure.axes, by_class["label"], strict=False
-    ):
-        bars = [patch for patch in axes.patches if patch.get_height() > 0]
-        assert style.mpl.colors.to_hex(bars[-2].get_facecolor()) in colours
-        assert any(style.mpl.colors.to_hex(b.get_facecolor()) == colours[label] for b in bars)
+    panels = figures.depth_by_class(made).figure.axes
+    for axes, label in zip(panels, by_class["label"], strict=False):
+        assert {to_hex(bar.get_facecolor()) for bar in axes.containers[0]} == {colours[label]}
+    for axes in figures.class_mix_by_depth(made).figure.axes:
+        if axes.axison:
+            assert [to_hex(bar.get_facecolor()) for bar in axes.containers[0]] == colours
+    frames = figures.gallery_hardest(made).figure.axes[0].patches
+    hardest = made.run.examples.loc[tidy.hardest(made.run, 9), "label"]
+    assert [to_hex(frame.get_edgecolor()) for frame in frames] == [colours[i] for i in hardest]
 
 
 def test_axes_carry_units_of_generated_factors_only(make_run):

@@ -47,11 +47,16 @@ def load(
     try:
         collection = _present(kind, data_root, train) or kind(data_root, train=train, download=True)
     except (OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = _first_line(error)
         raise StudyError(
             f"datasets: {name} is not in {data_root} and cannot be downloaded ({reason}); put "
             f"{_FILES[name]} into {Path(data_root) / _FOLDERS[name]}, or set data_root to the "
             "folder that holds them"
+        ) from None
+    except (ValueError, AssertionError, EOFError) as error:  # what torchvision makes of half a file
+        raise StudyError(
+            f"datasets: {name} in {Path(data_root) / _FOLDERS[name]} is damaged "
+            f"({_first_line(error)}); delete that folder and run again"
         ) from None
     images = np.asarray(collection.data)
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
@@ -84,6 +89,10 @@ def measure(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         "edges": (across + down) / 2,
     }
     return {name: values.astype(np.float32) for name, values in measured.items()}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _present(kind: type, data_root: Path | str, train: bool) -> object | None:

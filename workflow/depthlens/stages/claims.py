@@ -6,7 +6,7 @@ from pathlib import Path
 from depthlens import ledger
 from depthlens.chapters.difficulty import claims
 from depthlens.chapters.difficulty.tables import Run
-from depthlens.errors import ArtifactError
+from depthlens.errors import ArtifactError, StudyError
 from depthlens.stages.runs import read_run, same_length
 
 
@@ -41,7 +41,10 @@ def run(
     groups: dict[tuple[str, str], list[Run]] = {}
     for paths in zip(depth, probes, convergence, strict=True):
         found = read_run(**dict(zip(("depth", "probes", "convergence"), paths, strict=True)))
-        groups.setdefault((found.dataset, found.model), []).append(found)
+        runs = groups.setdefault((found.dataset, found.model), [])
+        if any(found.seed == other.seed for other in runs):
+            raise StudyError(f"{paths[0]}: seed {found.seed} of this model is given twice")
+        runs.append(found)
     findings = []
     for runs in groups.values():
         try:

@@ -305,6 +305,8 @@ def accuracy_by_depth(material: Material) -> Drawing:
         va="top",
         fontsize=8.5,
         color=style.MUTED,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        zorder=5,
         transform=ax.get_yaxis_transform(),
     )
     title = "Accuracy on early and on late settled images"

@@ -1,0 +1,154 @@
+"""What is recorded is what the modules gave, at the moment they gave it."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from depthlens.errors import StudyError
+from depthlens.models import networks
+from depthlens.probes.plan import plan
+from depthlens.probes.record import Recorder
+
+
+@pytest.fixture(scope="module")
+def resnet18():
+    return networks.build("resnet18", n_classes=6, seed=0)
+
+
+@pytest.fixture(scope="module")
+def images():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (5, 1, 32, 32), dtype=torch.uint8, generator=generator)
+
+
+def record(network, images, probes="children", dtype=torch.float32):
+    points = plan(network, probes)
+    with Recorder(network, points, dtype=dtype) as recorder:
+        logits, activations = recorder(images)
+    return logits, {p.name[3:]: a for p, a in zip(points, activations, strict=True)}
+
+
+def test_every_probe_equals_the_layers_called_by_hand(resnet18, images):
+    logits, found = record(resnet18, images)
+    resnet18.eval()
+    with torch.no_grad():
+        seen = (images / 255).repeat(1, 3, 1, 1)
+        expected = {"input": images / 255, "conv1": resnet18.conv1(seen)}
+        bn = resnet18.bn1
+        expected["bn1"] = functional.batch_norm(
+            expected["conv1"], bn.running_mean, bn.running_var, bn.weight, bn.bias
+        )
+        expected["relu"] = expected["bn1"].clamp_min(0)
+        expected["maxpool"] = functional.max_pool2d(expected["relu"], 3, 2, 1)
+        last = "maxpool"
+        for name in ("layer1", "layer2", "layer3", "layer4"):
+            expected[name] = getattr(resnet18, name)(expected[last])
+            last = name
+        expected["avgpool"] = expected["layer4"].mean((2, 3), keepdim=True)
+        expected["fc"] = expected["avgpool"].flatten(1) @ resnet18.fc.weight.T + resnet18.fc.bias
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        torch.testing.assert_close(found[name], values, msg=name)
+    torch.testing.assert_close(logits, expected["fc"])
+
+
+def test_an_in_place_relu_does_not_overwrite_what_came_before_it(resnet18, images):
+    assert resnet18.relu.inplace
+    _, found = record(resnet18, images)
+    assert (found["bn1"] < 0).any()
+    assert not (found["relu"] < 0).any()
+    torch.testing.assert_close(found["bn1"].clamp_min(0), found["relu"])
+
+
+def test_recording_changes_neither_the_answer_nor_the_network(resnet18, images):
+    before = {name: tensor.clone() for name, tensor in resnet18.state_dict().items()}
+    logits, _ = record(resnet18.train(), images)
+    with torch.no_grad():
+        plain = resnet18.eval()((images / 255).repeat(1, 3, 1, 1))
+    torch.testing.assert_close(logits, plain)
+    assert all(torch.equal(resnet18.state_dict()[name], before[name]) for name in before)
+
+
+def test_the_hooks_are_taken_off_at_the_end(resnet18, images):
+    record(resnet18, images)
+    assert not any(module._forward_hooks for module in resnet18.modules())
+    with (
+        pytest.raises(ZeroDivisionError),
+        Recorder(resnet18, plan(resnet18, "children"), dtype=torch.float32),
+    ):
+        raise ZeroDivisionError
+    assert not any(module._forward_hooks for module in resnet18.modules())
+
+
+def test_what_one_batch_gave_is_not_touched_by_the_next(resnet18, images):
+    points = plan(resnet18, "children")
+    with Recorder(resnet18, points, dtype=torch.float32) as recorder:
+        _, first = recorder(images[:2])
+        kept = [values.clone() for values in first]
+        recorder(images[2:])
+    assert all(torch.equal(one, two) for one, two in zip(first, kept, strict=True))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_batch_size_does_not_matter(resnet18, images, batch_size):
+    _, whole = record(resnet18, images)
+    pieces = [record(resnet18.train(), part)[1] for part in images.split(batch_size)]
+    for name, values in whole.items():
+        joined = torch.cat([piece[name] for piece in pieces])
+        torch.testing.assert_close(joined, values, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_values_are_rounded_once_to_the_storage_type(resnet18, images):
+    _, full = record(resnet18, images)
+    _, half = record(resnet18, images, dtype=torch.float16)
+    for name, values in full.items():
+        assert half[name].dtype == torch.float16
+        # NumPy rounds to the nearest, too.
+        np.testing.assert_array_equal(half[name].numpy(), values.numpy().astype(np.float16))
+
+
+def test_softmax_is_that_of_the_logits(resnet18, images):
+    logits, found = record(resnet18, images, ["fc", "softmax"])
+    expected = np.exp(logits.double().numpy())
+    np.testing.assert_allclose(
+        found["softmax"], expected / expected.sum(1, keepdims=True), rtol=1e-5
+    )
+
+
+def test_probes_come_in_the_order_that_was_asked(resnet18, images):
+    _, found = record(resnet18, images, ["fc", "conv1"])
+    assert [values.shape[1] for values in found.values()] == [6, 64]
+
+
+class Odd(nn.Module):
+    """A network with a module that runs twice, one that never runs and one that gives a pair."""
+
+    def __init__(self):
+        super().__init__()
+        self.twice = nn.ReLU()
+        self.never = nn.ReLU()
+        self.pair = nn.MaxPool2d(2, return_indices=True)
+
+    def forward(self, images):
+        pooled, _ = self.pair(self.twice(self.twice(images)))
+        return pooled.mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("module", "fault"),
+    [
+        ("twice", "'twice' runs more than once"),
+        ("never", "'never' does not run"),
+        ("pair", "'pair' gives no single tensor"),
+    ],
+)
+def test_a_module_without_one_activation_is_named(images, module, fault):
+    with pytest.raises(StudyError, match=rf"activations\.probes: the module {fault}"):
+        record(Odd(), images, [module])
+
+
+def test_a_module_that_was_not_asked_for_may_run_twice(images):
+    _, found = record(Odd(), images, ["input", "softmax"])
+    assert found["softmax"].shape == (5, 3)

@@ -1,0 +1,277 @@
+"""The training loop against the same steps written out in plain torch."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from depthlens.training import loop
+
+CPU = torch.device("cpu")
+N_TRAIN, N_TEST, N_CLASSES = 25, 11, 4
+
+
+def small_network(*, dropout: float = 0.0) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3, stride=2),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * 3 * 3, N_CLASSES),
+        )
+
+
+@pytest.fixture
+def sets() -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+
+    def labels(n):
+        return generator.integers(0, N_CLASSES, n).astype(np.int16)
+
+    def images(n):
+        return generator.integers(0, 256, (n, 1, 8, 8), dtype=np.uint8)
+
+    return {
+        "train_images": images(N_TRAIN),
+        "train_labels": labels(N_TRAIN),
+        "test_images": images(N_TEST),
+        "test_labels": labels(N_TEST),
+    }
+
+
+OPTIMIZERS = {
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.01, weight_decay=0.1, momentum=0.8),
+}
+
+
+def ours(network: nn.Module, name: str = "adam") -> torch.optim.Optimizer:
+    return loop.make_optimizer(network, name, learning_rate=0.01, weight_decay=0.1, momentum=0.8)
+
+
+def run(
+    network,
+    optimizer,
+    sets,
+    *,
+    epochs=range(1, 2),
+    last_epoch=3,
+    decay=0.5,
+    batch_size=8,
+    seed=5,
+    orders=None,
+):
+    """Train; the batches of each epoch are appended to `orders`."""
+
+    def watch(batches):
+        if orders is not None:
+            orders.append([batch.tolist() for batch in batches])
+        return batches
+
+    return list(
+        loop.train(
+            network, optimizer, **sets, epochs=epochs, last_epoch=last_epoch, decay=decay,
+            batch_size=batch_size, seed=seed, device=CPU, progress=watch,
+        )
+    )  # fmt: skip
+
+
+def as_input(images: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.repeat(images, 3, axis=1).astype(np.float32) / np.float32(255))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_epoch_equals_the_same_steps_in_plain_torch(sets, name):
+    network, orders = small_network(), []
+    # Three steps of a training of three, the last two at a falling rate.
+    (epoch,) = run(network, ours(network, name), sets, last_epoch=1, decay=2 / 3, orders=orders)
+    rates = [0.01, 0.01, 0.005]
+
+    twin = small_network()
+    optimizer = OPTIMIZERS[name](twin.parameters())
+    images, labels = as_input(sets["train_images"]), torch.from_numpy(sets["train_labels"]).long()
+    losses, predictions, margins = {}, {}, {}
+    twin.train()
+    for batch, rate in zip(orders[0], rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        logits = twin(images[batch])
+        for example, row in zip(batch, logits.tolist(), strict=True):
+            own = int(labels[example])
+            losses[example] = np.log(np.exp(np.array(row) - row[own]).sum())
+            margins[example] = row[own] - max(v for c, v in enumerate(row) if c != own)
+            predictions[example] = int(np.argmax(row))
+        optimizer.zero_grad()
+        functional.cross_entropy(logits, labels[batch]).backward()
+        optimizer.step()
+
+    for name_, tensor in twin.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name_], tensor, rtol=1e-5, atol=1e-6)
+    everyone = range(N_TRAIN)
+    np.testing.assert_allclose(epoch.losses, [losses[i] for i in everyone], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(epoch.margins, [margins[i] for i in everyone], rtol=1e-4, atol=1e-5)
+    assert epoch.predictions.tolist() == [predictions[i] for i in everyone]
+    assert epoch.predictions.dtype == np.int16
+    assert epoch.train_loss == pytest.approx(np.mean([losses[i] for i in everyone]), rel=1e-5)
+    right = [predictions[i] == sets["train_labels"][i] for i in everyone]
+    assert epoch.train_accuracy == pytest.approx(np.mean(right))
+
+    twin.eval()
+    with torch.no_grad():
+        logits = twin(as_input(sets["test_images"]))
+    answer = torch.from_numpy(sets["test_labels"]).long()
+    assert epoch.test_loss == pytest.approx(float(functional.cross_entropy(logits, answer)), 1e-4)
+    assert epoch.test_accuracy == pytest.approx(float((logits.argmax(1) == answer).float().mean()))
+    assert epoch.learning_rate == pytest.approx(0.005)
+    assert epoch.epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("n_examples", "batch_size", "sizes"),
+    [
+        (25, 8, [8, 8, 9]),  # a single one joins the batch before it
+        (26, 8, [8, 8, 8, 2]),
+        (24, 8, [8, 8, 8]),
+        (9, 8, [9]),
+        (5, 8, [5]),
+        (2, 2, [2]),
+    ],
+)
+def test_a_last_batch_of_one_joins_the_one_before(n_examples, batch_size, sizes):
+    batches = loop._batches(n_examples, batch_size, 0, 1)
+    assert [len(batch) for batch in batches] == sizes
+    assert sorted(torch.cat(batches).tolist()) == list(range(n_examples))
+
+
+def test_every_epoch_meets_every_example_once_in_an_order_of_its_own(sets):
+    orders = []
+    network = small_network()
+    run(network, ours(network), sets, epochs=range(1, 4), orders=orders)
+    flat = [sum(batches, []) for batches in orders]
+    assert all(sorted(order) == list(range(N_TRAIN)) for order in flat)
+    assert len({tuple(order) for order in flat}) == 3
+
+
+def test_the_order_depends_on_the_seed_and_the_epoch_alone(sets):
+    def order(seed, epochs):
+        orders, network = [], small_network()
+        run(network, ours(network), sets, seed=seed, epochs=epochs, orders=orders)
+        return orders
+
+    assert order(5, range(1, 3))[1] == order(5, range(2, 3))[0]
+    assert order(5, range(1, 2)) != order(6, range(1, 2))
+    # Seeds and epochs that add up to the same have nothing in common.
+    assert order(5, range(2, 3)) != order(6, range(1, 2))
+
+
+def test_training_twice_gives_the_same_bits(sets):
+    states = []
+    for _ in range(2):
+        network = small_network(dropout=0.5)
+        run(network, ours(network), sets, epochs=range(1, 3))
+        states.append(network.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_dropout_differs_between_epochs_and_leaves_the_global_generator_alone(sets):
+    before = torch.random.get_rng_state()
+    masks = []
+    network = small_network(dropout=0.5)
+    network[4].register_forward_hook(
+        lambda module, _inputs, output: masks.append(output == 0) if module.training else None
+    )
+    run(network, ours(network), sets, epochs=range(1, 3), batch_size=32)
+    assert len(masks) == 2
+    assert not torch.equal(masks[0], masks[1])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_going_on_after_an_epoch_equals_never_having_stopped(sets):
+    whole = small_network(dropout=0.5)
+    run(whole, ours(whole), sets, epochs=range(1, 4))
+    parts = small_network(dropout=0.5)
+    optimizer = ours(parts)
+    run(parts, optimizer, sets, epochs=range(1, 2))
+    run(parts, optimizer, sets, epochs=range(2, 4))
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(parts.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize(
+    ("decay", "shares"),
+    [
+        (0.0, [1, 1, 1, 1, 1]),
+        (0.2, [1, 1, 1, 1, 1]),
+        (0.4, [1, 1, 1, 1, 0.5]),
+        (0.8, [1, 1, 0.75, 0.5, 0.25]),
+        (1.0, [1, 0.8, 0.6, 0.4, 0.2]),
+    ],
+)
+def test_the_learning_rate_worked_by_hand(decay, shares):
+    assert [loop.rate_share(step, 5, decay) for step in range(5)] == pytest.approx(shares)
+
+
+def test_without_decay_the_learning_rate_is_constant(sets):
+    network = small_network()
+    epochs = run(network, ours(network), sets, epochs=range(1, 4), decay=0.0)
+    assert [epoch.learning_rate for epoch in epochs] == [0.01] * 3
+
+
+def test_the_learning_rate_falls_over_the_whole_training_not_over_an_epoch(sets):
+    network = small_network()
+    epochs = run(network, ours(network), sets, epochs=range(1, 4), decay=1.0)
+    # Nine steps: the rate of the third, the sixth and the ninth.
+    assert [e.learning_rate for e in epochs] == pytest.approx([0.07 / 9, 0.04 / 9, 0.01 / 9])
+
+
+def test_margins_worked_by_hand():
+    logits = torch.tensor([[1.0, 3.0, 2.0], [1.0, 3.0, 2.0], [5.0, 5.0, 1.0], [-1.0, -2.0, -4.0]])
+    margins = loop.margins_of(logits, torch.tensor([1, 0, 0, 2]))
+    assert margins.tolist() == [1.0, -2.0, 0.0, -3.0]
+
+
+class Echo(nn.Module):
+    """Gives as logits what the first pixels of an image say; notes how it was run."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def forward(self, images):
+        assert not self.training
+        self.batches.append(len(images))
+        return images[:, 0, 0, :3] * 10
+
+
+def test_evaluation_worked_by_hand():
+    # Logits (0, 0, 0), (10, 0, 0), (10, 0, 0) and their classes.
+    images = torch.zeros(3, 1, 1, 4, dtype=torch.uint8)
+    images[1:, 0, 0, 0] = 255
+    labels = torch.tensor([0, 0, 2], dtype=torch.int16)
+    sure, unsure = np.log(1 + 2 * np.exp(-10)), np.log(3)
+    network = Echo()
+    loss, accuracy = loop.evaluate(network, images, labels, batch_size=2)
+    assert loss == pytest.approx((unsure + sure + (sure + 10)) / 3, rel=1e-6)
+    assert accuracy == pytest.approx(2 / 3)
+    assert network.batches == [2, 1]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_evaluation_does_not_depend_on_the_batches(sets, batch_size):
+    network = small_network(dropout=0.5)
+    images, labels = torch.from_numpy(sets["test_images"]), torch.from_numpy(sets["test_labels"])
+    whole = loop.evaluate(network, images, labels, batch_size=N_TEST)
+    assert loop.evaluate(network, images, labels, batch_size=batch_size) == pytest.approx(whole)
+
+
+def test_evaluation_changes_nothing(sets):
+    network = small_network(dropout=0.5)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    images, labels = torch.from_numpy(sets["test_images"]), torch.from_numpy(sets["test_labels"])
+    loop.evaluate(network, images, labels, batch_size=4)
+    assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)
