@@ -190,11 +190,3 @@ def depthlens(
         return Outcome(status, *capsys.readouterr())
 
     return call
-
-
-@pytest.fixture(autouse=True)
-def _global_random_state_is_left_alone():
-    """No code of ours may move torch's global generator."""
-    before = torch.random.get_rng_state()
-    yield
-    assert torch.equal(before, torch.random.get_rng_state())

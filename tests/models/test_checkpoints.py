@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_old_checkpoint(checkpoint,
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(checkpoints, "save_file", full)
-    with pytest.raises(ArtifactError, match="cannot be written .No space left"):
+    with pytest.raises(ArtifactError, match=r"cannot be written .No space left"):
         checkpoints.save_tensors(checkpoint, {"a": torch.ones(2)}, ABOUT)
     assert checkpoint.read_bytes() == before
     assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]

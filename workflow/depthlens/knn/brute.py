@@ -58,6 +58,8 @@ def nearest(
     for ids, block in references():
         points = _float32(block, device)
         if shift is None:
+            # Before the mean: one infinite reference would make every difference infinite.
+            _squares(points, ids)
             shift = points[:1024].mean(0)
             centred_queries = _float32(queries, device) - shift
             query_square = _squares(centred_queries, query_ids)

@@ -1,0 +1,168 @@
+"""k-NN classes of a real run against scikit-learn, at every probe."""
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+
+from depthlens import tables
+from depthlens.errors import ArtifactError, StudyError
+from depthlens.stages import knn
+
+
+def points(path) -> np.ndarray:
+    return tables.matrix(tables.read(path)["activation"])
+
+
+def labels_of(tiny_run) -> np.ndarray:
+    return tables.read(tiny_run.predictions("train"))["label"].to_numpy()
+
+
+def ties_within_rounding(query, references, k) -> bool:
+    """Whether the k-th and the next reference are as far from a query as float32 can tell."""
+    exact = np.sort(np.linalg.norm(references.astype(np.float64) - query, axis=1))
+    return exact[k] - exact[k - 1] <= 1e-5 * exact[k]
+
+
+def check(prediction, expected, queries, references, k) -> None:
+    """Classes are equal but where the neighbours themselves are a matter of rounding."""
+    for row in np.flatnonzero(prediction != expected):
+        assert ties_within_rounding(queries[row], references[row], k), f"example {row}"
+    assert (prediction == expected).mean() >= 0.95
+
+
+def test_classes_of_the_test_split_are_those_of_scikit_learn_at_every_probe(tiny_run, blocks):
+    k, labels = blocks["knn"]["n_neighbors"], labels_of(tiny_run)
+    for probe in tiny_run.probe_names:
+        references = points(tiny_run.activations("train", probe))
+        queries = points(tiny_run.activations("test", probe))
+        oracle = KNeighborsClassifier(n_neighbors=k, algorithm="brute").fit(references, labels)
+        found = tables.read(tiny_run.knn("test", probe))
+        check(
+            found["prediction"].to_numpy(),
+            oracle.predict(queries),
+            queries,
+            [references] * len(queries),
+            k,
+        )
+        distances, _ = oracle.kneighbors(queries)
+        np.testing.assert_allclose(found["distance"], distances[:, -1], rtol=1e-4)
+
+
+def test_classes_of_the_training_split_leave_the_query_out_at_every_probe(tiny_run, blocks):
+    k, labels = blocks["knn"]["n_neighbors"], labels_of(tiny_run)
+    for probe in tiny_run.probe_names:
+        references = points(tiny_run.activations("train", probe))
+        distances, rows = (
+            NearestNeighbors(n_neighbors=k, algorithm="brute").fit(references).kneighbors()
+        )
+        # The most votes, then the smallest class.
+        expected = [
+            min(Counter(labels[row]).items(), key=lambda cv: (-cv[1], cv[0])) for row in rows
+        ]
+        found = tables.read(tiny_run.knn("train", probe))
+        others = [np.delete(references, row, axis=0) for row in range(len(references))]
+        check(
+            found["prediction"].to_numpy(),
+            np.array([label for label, _ in expected]),
+            references,
+            others,
+            k,
+        )
+        np.testing.assert_allclose(found["distance"], distances[:, -1], rtol=1e-4)
+
+
+def test_the_columns_are_those_that_users_were_promised(tiny_run, blocks):
+    for split in ("train", "test"):
+        table = tables.read(tiny_run.knn(split, "10-fc"))
+        assert {field.name: field.type for field in table.schema} == {
+            "example_id": pa.int32(),
+            "prediction": pa.int16(),
+            "votes": pa.list_(pa.uint16(), 6),
+            "distance": pa.float32(),
+        }
+        assert table["example_id"].to_pylist() == list(range(table.num_rows))
+        votes = tables.matrix(table["votes"])
+        assert np.all(votes.sum(1) == blocks["knn"]["n_neighbors"])
+        np.testing.assert_array_equal(votes.argmax(1), table["prediction"])
+
+
+def run(tiny_run, output, cfg, *, split="test", probe="09-avgpool", **changed):
+    arguments = {
+        "queries": tiny_run.activations(split, probe),
+        "references": tiny_run.activations("train", probe),
+        "labels": tiny_run.predictions("train"),
+        "output": output,
+        "leave_one_out": split == "train",
+        "cfg": cfg,
+    }
+    knn.run(**arguments | changed)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_how_much_memory_there_is_changes_no_class(tmp_path, tiny_run, blocks, split):
+    # 100 kB: blocks of a few queries and a few references.
+    run(tiny_run, tmp_path / "t.parquet", blocks["knn"] | {"memory": 1e-4}, split=split)
+    little = tables.read(tmp_path / "t.parquet")
+    plenty = tables.read(tiny_run.knn(split, "09-avgpool"))
+    np.testing.assert_array_equal(little["example_id"], plenty["example_id"])
+    np.testing.assert_array_equal(little["prediction"], plenty["prediction"])
+    np.testing.assert_allclose(little["distance"], plenty["distance"], rtol=1e-4)
+
+
+def test_one_neighbour_of_the_training_set_itself_is_itself_unless_left_out(
+    tmp_path, tiny_run, blocks
+):
+    cfg = blocks["knn"] | {"n_neighbors": 1}
+    run(tiny_run, tmp_path / "in.parquet", cfg, split="train", leave_one_out=False)
+    run(tiny_run, tmp_path / "out.parquet", cfg, split="train", leave_one_out=True)
+    with_self, without = (tables.read(tmp_path / f"{name}.parquet") for name in ("in", "out"))
+    np.testing.assert_array_equal(with_self["prediction"], labels_of(tiny_run))
+    assert np.all(without["distance"].to_numpy() > with_self["distance"].to_numpy())
+
+
+@pytest.mark.parametrize(("split", "most"), [("train", 95), ("test", 96)])
+def test_more_neighbours_than_references_are_refused(tmp_path, tiny_run, blocks, split, most):
+    output = tmp_path / "t.parquet"
+    with pytest.raises(StudyError, match=f"{most + 1} neighbours of {most} references"):
+        run(tiny_run, output, blocks["knn"] | {"n_neighbors": most + 1}, split=split)
+    assert not output.exists()
+    run(tiny_run, output, blocks["knn"] | {"n_neighbors": most}, split=split)
+
+
+def test_activations_of_two_probes_are_refused(tmp_path, tiny_run, blocks):
+    other = tiny_run.activations("train", "10-fc")
+    with pytest.raises(ArtifactError, match="512 numbers an example, but .* has 6"):
+        run(tiny_run, tmp_path / "t.parquet", blocks["knn"], references=other)
+
+
+def test_labels_of_another_split_are_refused(tmp_path, tiny_run, blocks):
+    with pytest.raises(ArtifactError, match="96 examples for 42 labels"):
+        run(tiny_run, tmp_path / "t.parquet", blocks["knn"], labels=tiny_run.predictions("test"))
+
+
+def test_labels_of_other_examples_are_refused(tmp_path, tiny_run, blocks):
+    table = tables.read(tiny_run.predictions("train"))
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    columns["example_id"] = columns["example_id"][::-1].copy()
+    about = tables.metadata(tiny_run.predictions("train"))
+    tables.write(tmp_path / "labels.parquet", columns, about)
+    with pytest.raises(ArtifactError, match="other examples than"):
+        run(tiny_run, tmp_path / "t.parquet", blocks["knn"], labels=tmp_path / "labels.parquet")
+
+
+def test_an_infinite_activation_names_its_probe_and_example(tmp_path, tiny_run, blocks):
+    values = points(tiny_run.activations("train", "10-fc")).astype(np.float16)
+    values[17, 2] = np.inf  # what float16 makes of 65,520 and more
+    columns = {"example_id": np.arange(len(values), dtype=np.int32), "activation": values}
+    tables.write(tmp_path / "10-fc.parquet", columns, {})
+    with pytest.raises(StudyError, match="probe 10-fc: the activation of example 17 is infinite"):
+        run(
+            tiny_run,
+            tmp_path / "t.parquet",
+            blocks["knn"],
+            probe="10-fc",
+            references=tmp_path / "10-fc.parquet",
+        )
