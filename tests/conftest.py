@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
 
 from depthlens import cli, tables
 from depthlens.stages import activations, convergence, depth, generate, knn, probes, train

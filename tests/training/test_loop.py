@@ -152,7 +152,7 @@ def test_every_epoch_meets_every_example_once_in_an_order_of_its_own(sets):
     orders = []
     network = small_network()
     run(network, ours(network), sets, epochs=range(1, 4), orders=orders)
-    flat = [sum(batches, []) for batches in orders]
+    flat = [[i for batch in batches for i in batch] for batches in orders]
     assert all(sorted(order) == list(range(N_TRAIN)) for order in flat)
     assert len({tuple(order) for order in flat}) == 3
 

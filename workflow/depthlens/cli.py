@@ -92,7 +92,12 @@ def import_images(**arguments: object) -> None:
 @cli.command()
 @_file("--train-images", "Images to learn from.")
 @_file("--test-images", "Images to test on after each epoch.")
-@click.option("--seed", type=int, required=True, help="Of the weights and the order of examples.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    required=True,
+    help="Of the weights and the order of examples.",
+)
 @_file("--checkpoint", "Weights to write.")
 @_file("--history", "Table of epochs to write.")
 @_file("--dynamics", "Table of epochs × examples to write.")

@@ -111,7 +111,9 @@ def read_json(path: Path | str) -> dict:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; run the rule that makes it") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # not UTF-8, or not JSON
         raise ArtifactError(f"{path}: not JSON ({error}); delete it and run again") from None
 
 

@@ -61,7 +61,7 @@ def nearest(
             # Before the mean: one infinite reference would make every difference infinite.
             _squares(points, ids)
             shift = points[:1024].mean(0)
-            centred_queries = _float32(queries, device) - shift
+            centred_queries = _float32(queries, device).sub_(shift)
             query_square = _squares(centred_queries, query_ids)
             own_ids = torch.from_numpy(np.asarray(query_ids, np.int64)).to(device)
         points -= shift
@@ -127,8 +127,8 @@ def block_rows(memory: float, *, dims: int, n_queries: int) -> tuple[int, int]:
     -------
     queries, references : int
     """
-    # Stored and as float32, and the centred copy of the queries: 12 bytes a number at most.
-    row = 12 * dims
+    # As stored, at most 4 bytes a number, and its centred float32 copy.
+    row = 8 * dims
     queries = int(max(1, min(n_queries, 0.5 * memory / row)))
     # A reference costs its row, and with each query a squared distance and what the sort adds.
     references = int(max(1, min(4096, 0.4 * memory / (row + 12 * queries))))

@@ -12,6 +12,8 @@ from depthlens.errors import ArtifactError, StudyError
 
 log = logging.getLogger(__name__)
 
+_MEASURED = ("train_accuracy", "min_train_accuracy", "converged", "allow_unconverged")
+
 
 def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Path) -> None:
     """Write `depth/{split}.parquet`.
@@ -27,6 +29,8 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
         If the network did not converge and the config does not allow that.
     """
     measured = tables.read_json(convergence)
+    if missing := [key for key in _MEASURED if key not in measured]:
+        raise ArtifactError(f"{convergence}: lacks {', '.join(missing)}; delete it and run again")
     if not measured["converged"] and not measured["allow_unconverged"]:
         raise StudyError(
             f"{convergence}: the network gets {measured['train_accuracy']:.2%} of its training set "
@@ -34,7 +38,7 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
             "unconverged network means nothing. Raise training.epochs, or set "
             "convergence.allow_unconverged to true; every figure will say so"
         )
-    network = tables.read(predictions)
+    network = tables.read(predictions, ["example_id", "label", "prediction", "confidence"])
     ids, answer = network["example_id"].to_numpy(), network["prediction"].to_numpy()
     classes = []
     for path in knn:

@@ -44,6 +44,8 @@ def run(
             f"{queries}: {dims} numbers an example, but {references} has {reference_dims} and "
             f"{n_references} examples for {len(classes)} labels; delete both and run again"
         )
+    if not np.array_equal(_ids(references), table["example_id"].to_numpy()):
+        raise ArtifactError(f"{references}: other examples than {labels}; delete both and run again")
     if k > n_references - leave_one_out:
         raise StudyError(
             f"knn.n_neighbors: {k} neighbours of {n_references - leave_one_out} references"
@@ -91,6 +93,10 @@ def run(
 
 def _stream(path: Path, rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     return tables.blocks(path, "activation", rows=rows)
+
+
+def _ids(path: Path) -> np.ndarray:
+    return tables.read(path, ["example_id"])["example_id"].to_numpy()
 
 
 def _size(path: Path) -> tuple[int, int]:
