@@ -52,7 +52,7 @@ clean:  ## remove everything that a study made (not data/torchvision, not .venv)
 
 lock:  ## solve the dependencies again
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-emit-index-url --upgrade -o requirements.lock
+		--generate-hashes --no-header --no-emit-index-url --quiet -o requirements.lock
 
 schema: setup  ## write the JSON schema of config.yaml
 	depthlens schema --output workflow/schemas/config.schema.json

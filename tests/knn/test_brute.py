@@ -220,8 +220,8 @@ def test_blocks_stay_within_the_memory_and_always_make_progress(memory, dims, n_
     assert 1 <= queries <= n_queries
     assert references >= 1
     if queries > 1 and references > 1:
-        # Both blocks as stored and as float32, a centred copy, and the squares with their sort.
-        needed = 12 * dims * (queries + references) + 12 * queries * references
+        # Both blocks as stored and as centred float32, and the squares with their sort.
+        needed = 8 * dims * (queries + references) + 12 * queries * references
         assert needed <= memory
 
 

@@ -157,7 +157,12 @@ def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) ->
     metadata : mapping
         See `writer`.
     """
-    table = pa.table({name: _column(values) for name, values in columns.items()})
+    arrays = {name: _column(values) for name, values in columns.items()}
+    fields = [
+        pa.field(name, array.type, nullable=not pa.types.is_fixed_size_list(array.type))
+        for name, array in arrays.items()
+    ]
+    table = pa.table(list(arrays.values()), schema=pa.schema(fields))
     with writer(path, table.schema, metadata) as parquet:
         parquet.write_table(table, row_group_size=rows_per_group(table.nbytes, table.num_rows))
 
@@ -170,7 +175,12 @@ def rows_per_group(n_bytes: int, n_rows: int) -> int:
 def fixed_size_list(values: NDArray) -> pa.FixedSizeListArray:
     """An Arrow column of equally long lists from an array of shape (n_rows, width)."""
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    return pa.FixedSizeListArray.from_arrays(flat, type=_list_type(values))
+
+
+def fixed_size_list_field(name: str, values: NDArray) -> pa.Field:
+    """The field of a column that `fixed_size_list` makes."""
+    return pa.field(name, _list_type(values), nullable=False)
 
 
 def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray:
@@ -239,9 +249,27 @@ def blocks(
         As `open_table` does, and if a block cannot be read.
     """
     file = open_table(path, ("example_id", column))
+    width = file.schema_arrow.field(column).type.list_size
+    left, ids, values, filled = file.metadata.num_rows, None, None, 0
     try:
-        for batch in file.iter_batches(batch_size=rows, columns=["example_id", column]):
-            yield batch["example_id"].to_numpy(), matrix(batch[column])
+        # Row group by row group: Arrow's own batches keep many groups in memory, and are slower.
+        for group in range(file.num_row_groups):
+            piece = file.read_row_group(group, columns=["example_id", column])
+            piece_ids, piece_values = piece["example_id"].to_numpy(), matrix(piece[column])
+            taken = 0
+            while taken < len(piece_ids):
+                if ids is None:
+                    ids = np.empty(min(rows, left), np.int32)
+                    values = np.empty((len(ids), width), piece_values.dtype)
+                    filled = 0
+                count = min(len(piece_ids) - taken, len(ids) - filled)
+                ids[filled : filled + count] = piece_ids[taken : taken + count]
+                values[filled : filled + count] = piece_values[taken : taken + count]
+                filled, taken = filled + count, taken + count
+                if filled == len(ids):
+                    left -= filled
+                    yield ids, values
+                    ids = values = None
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtifactError(
             f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again"
@@ -282,6 +310,12 @@ def read_images(path: Path | str) -> Images:
         classes=about["classes"],
         factors={name: table[name].to_numpy() for name in table.column_names[3:]},
     )
+
+
+def _list_type(values: NDArray) -> pa.DataType:
+    # Values that cannot be missing are read and written several times as fast.
+    element = pa.field("element", pa.from_numpy_dtype(values.dtype), nullable=False)
+    return pa.list_(element, values.shape[1])
 
 
 def _column(values: object) -> pa.Array:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +96,9 @@ def _check_finite(
             )
 
 
-def _writer(folder: Path, name: str, sample: np.ndarray, about: dict):
-    value = pa.list_(pa.from_numpy_dtype(sample.dtype), sample.shape[1])
-    # Not nullable: a Parquet list of values that may be missing costs a level for each of them.
-    schema = pa.schema([pa.field("example_id", pa.int32()), pa.field("activation", value)])
-    return tables.writer(folder / f"{name}.parquet", schema, about)
+def _writer(folder: Path, name: str, sample: np.ndarray, about: dict) -> AbstractContextManager:
+    columns = [
+        pa.field("example_id", pa.int32(), nullable=False),
+        tables.fixed_size_list_field("activation", sample),
+    ]
+    return tables.writer(folder / f"{name}.parquet", pa.schema(columns), about)

@@ -45,7 +45,9 @@ def run(
             f"{n_references} examples for {len(classes)} labels; delete both and run again"
         )
     if not np.array_equal(_ids(references), table["example_id"].to_numpy()):
-        raise ArtifactError(f"{references}: other examples than {labels}; delete both and run again")
+        raise ArtifactError(
+            f"{references}: other examples than {labels}; delete both and run again"
+        )
     if k > n_references - leave_one_out:
         raise StudyError(
             f"knn.n_neighbors: {k} neighbours of {n_references - leave_one_out} references"
