@@ -46,8 +46,12 @@ def test_columns_come_back_with_their_values_and_types(tmp_path):
     tables.write(tmp_path / "deep/er/t.parquet", columns, ABOUT)
     table = tables.read(tmp_path / "deep/er/t.parquet")
     assert table.column_names == list(columns)
-    assert table.schema.field("votes").type == pa.list_(pa.uint16(), 2)
-    assert table.schema.field("half").type == pa.list_(pa.float16(), 3)
+    assert table.schema.field("votes").type == pa.list_(
+        pa.field("element", pa.uint16(), nullable=False), 2
+    )
+    assert table.schema.field("half").type == pa.list_(
+        pa.field("element", pa.float16(), nullable=False), 3
+    )
     np.testing.assert_array_equal(tables.matrix(table["votes"]), columns["votes"])
     np.testing.assert_array_equal(tables.matrix(table["half"]), columns["half"])
     assert tables.matrix(table["half"]).dtype == np.float16
@@ -128,7 +132,9 @@ def test_images_are_stored_channel_first_as_the_contract_says(tmp_path):
     tables.write_images(tmp_path / "images.parquet", split, ABOUT)
     table = pq.read_table(tmp_path / "images.parquet")
     assert table.column_names == ["example_id", "label", "image", "size"]
-    assert table.schema.field("image").type == pa.list_(pa.uint8(), 60)
+    assert table.schema.field("image").type == pa.list_(
+        pa.field("element", pa.uint8(), nullable=False), 60
+    )
     assert table.schema.field("example_id").type == pa.int32()
     assert table.schema.field("label").type == pa.int16()
     assert table["image"][2].as_py()[20:25] == split.images[2, 1, 0].tolist()

@@ -216,16 +216,18 @@ def test_classes_are_those_of_scikit_learn_with_its_ties(k):
 
 @given(memory=st.floats(1e6, 1e11), dims=st.integers(1, 200_000), n_queries=st.integers(1, 10**7))
 def test_blocks_stay_within_the_memory_and_always_make_progress(memory, dims, n_queries):
-    queries, references = brute.block_rows(memory, dims=dims, n_queries=n_queries)
-    assert 1 <= queries <= n_queries
-    assert references >= 1
-    if queries > 1 and references > 1:
+    plan = brute.plan_memory(memory, dims=dims, n_queries=n_queries)
+    assert 1 <= plan.queries <= n_queries
+    assert plan.references >= 1
+    assert 1 <= plan.tile <= plan.queries
+    if min(plan) > 1:
         # Both blocks as stored and as centred float32, and the squares with their sort.
-        needed = 8 * dims * (queries + references) + 12 * queries * references
-        assert needed <= memory
+        points = 8 * dims * (plan.queries + plan.references)
+        assert points + 12 * plan.tile * plan.references <= memory
 
 
 def test_more_memory_means_larger_blocks():
-    small = brute.block_rows(1e7, dims=1000, n_queries=10**6)
-    large = brute.block_rows(1e9, dims=1000, n_queries=10**6)
-    assert large[0] > small[0]
+    small = brute.plan_memory(1e7, dims=1000, n_queries=10**6)
+    large = brute.plan_memory(1e9, dims=1000, n_queries=10**6)
+    assert large.queries > small.queries
+    assert large.references > small.references

@@ -50,7 +50,9 @@ def test_there_is_a_table_for_every_probe_of_both_splits(tiny_run, blocks):
             file = pq.ParquetFile(tiny_run.activations(split, probe))
             assert file.schema_arrow.names == ["example_id", "activation"]
             assert file.schema_arrow.field("example_id").type == pa.int32()
-            assert file.schema_arrow.field("activation").type == pa.list_(pa.float32(), width)
+            assert file.schema_arrow.field("activation").type == pa.list_(
+                pa.field("element", pa.float32(), nullable=False), width
+            )
             assert file.read()["example_id"].to_pylist() == list(range(n))
 
 

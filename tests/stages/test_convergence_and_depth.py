@@ -94,7 +94,7 @@ def test_depths_worked_by_hand(folder):
         "prediction": pa.int16(),
         "confidence": pa.float32(),
         "correct": pa.bool_(),
-        "knn": pa.list_(pa.int16(), 3),
+        "knn": pa.list_(pa.field("element", pa.int16(), nullable=False), 3),
         "depth": pa.int16(),
         "depth_last_probe": pa.int16(),
     }

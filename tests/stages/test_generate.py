@@ -27,7 +27,9 @@ def test_the_table_holds_the_images_their_classes_and_their_factors(tiny_run, bl
 def test_the_columns_are_those_that_users_were_promised(tiny_run):
     schema = pq.read_schema(tiny_run.images("train"))
     assert schema.names == ["example_id", "label", "image", *shapes.FACTORS]
-    assert schema.field("image").type == pa.list_(pa.uint8(), 32 * 32)
+    assert schema.field("image").type == pa.list_(
+        pa.field("element", pa.uint8(), nullable=False), 32 * 32
+    )
 
 
 def test_the_first_images_of_a_larger_set_are_the_same(tmp_path, tiny_run, blocks):

@@ -80,7 +80,7 @@ def test_the_columns_are_those_that_users_were_promised(tiny_run, blocks):
         assert {field.name: field.type for field in table.schema} == {
             "example_id": pa.int32(),
             "prediction": pa.int16(),
-            "votes": pa.list_(pa.uint16(), 6),
+            "votes": pa.list_(pa.field("element", pa.uint16(), nullable=False), 6),
             "distance": pa.float32(),
         }
         assert table["example_id"].to_pylist() == list(range(table.num_rows))

@@ -27,6 +27,7 @@ def nearest(
     *,
     n_neighbors: int,
     device: torch.device,
+    tile: int = 512,
     exclude_self: bool = False,
 ) -> Neighbours:
     """The nearest references of each query.
@@ -44,6 +45,8 @@ def nearest(
     n_neighbors : int
         k.
     device : torch.device
+    tile : int
+        Queries whose distances to a block of references are held at a time.
     exclude_self : bool
         Leave-one-out: a reference with the id of the query is not among its neighbours.
 
@@ -53,32 +56,31 @@ def nearest(
         If there are fewer than k references, or a value is infinite or not a number; the message
         says which example's.
     """
-    shift, best_square, best_row = None, None, None
+    shift = None
     first_row = 0
     for ids, block in references():
-        points = _float32(block, device)
+        points = _float32(block, ids, device)
         if shift is None:
-            # Before the mean: one infinite reference would make every difference infinite.
-            _squares(points, ids)
             shift = points[:1024].mean(0)
-            centred_queries = _float32(queries, device).sub_(shift)
-            query_square = _squares(centred_queries, query_ids)
+            centred_queries = _float32(queries, query_ids, device).sub_(shift)
+            query_square = _squares(centred_queries)
             own_ids = torch.from_numpy(np.asarray(query_ids, np.int64)).to(device)
-        points -= shift
-        # |q|² is the same for all references of a query: it is added at the end.
-        square = torch.addmm(
-            _squares(points, ids)[None], centred_queries, points.T, beta=1, alpha=-2
-        )
-        if exclude_self:
-            block_ids = torch.from_numpy(np.asarray(ids, np.int64)).to(device)
-            square.masked_fill_(own_ids[:, None] == block_ids[None], torch.inf)
-        near, row = square.topk(min(n_neighbors, square.shape[1]), dim=1, largest=False)
-        row += first_row
-        if best_square is not None:
-            near, row = torch.cat([best_square, near], 1), torch.cat([best_row, row], 1)
-            near, order = near.topk(min(n_neighbors, near.shape[1]), dim=1, largest=False)
-            row = row.gather(1, order)
-        best_square, best_row = near, row
+            best_square = torch.full((len(queries), n_neighbors), torch.inf, device=device)
+            best_row = torch.full((len(queries), n_neighbors), -1, device=device)
+        points.sub_(shift)
+        point_square = _squares(points)
+        block_ids = torch.from_numpy(np.asarray(ids, np.int64)).to(device)
+        for start in range(0, len(queries), tile):
+            some = slice(start, start + tile)
+            # |q|² is the same for all references of a query: it is added at the end.
+            square = torch.addmm(point_square[None], centred_queries[some], points.T, alpha=-2)
+            if exclude_self:
+                square.masked_fill_(own_ids[some, None] == block_ids[None], torch.inf)
+            near, row = square.topk(min(n_neighbors, len(points)), dim=1, largest=False)
+            near = torch.cat([best_square[some], near], 1)
+            row = torch.cat([best_row[some], row + first_row], 1)
+            best_square[some], order = near.topk(n_neighbors, dim=1, largest=False)
+            best_row[some] = row.gather(1, order)
         first_row += len(ids)
     available = first_row - exclude_self
     if available < n_neighbors:
@@ -113,8 +115,17 @@ def vote(
     return votes.argmax(1).astype(np.int16), votes.astype(np.uint16)
 
 
-def block_rows(memory: float, *, dims: int, n_queries: int) -> tuple[int, int]:
-    """How many queries and references to hold at a time.
+class Plan(NamedTuple):
+    """How much to hold at a time."""
+
+    queries: int
+    references: int
+    tile: int
+    """queries whose distances to a block of references are held"""
+
+
+def plan_memory(memory: float, *, dims: int, n_queries: int) -> Plan:
+    """The largest blocks that fit in a memory limit.
 
     Parameters
     ----------
@@ -122,28 +133,30 @@ def block_rows(memory: float, *, dims: int, n_queries: int) -> tuple[int, int]:
         Bytes for all working arrays together.
     dims : int
     n_queries : int
-
-    Returns
-    -------
-    queries, references : int
     """
-    # As stored, at most 4 bytes a number, and its centred float32 copy.
-    row = 8 * dims
-    queries = int(max(1, min(n_queries, 0.5 * memory / row)))
-    # A reference costs its row, and with each query a squared distance and what the sort adds.
-    references = int(max(1, min(4096, 0.4 * memory / (row + 12 * queries))))
-    return queries, references
+    # A point costs at most 4 bytes a number as it is stored, and its centred float32 copy.
+    point = 8 * dims
+    queries = int(max(1, min(n_queries, 0.5 * memory / point)))
+    # Sorting is cheaper the more references it sees at a time, up to some thousands.
+    references = int(max(1, min(16_384, 0.4 * memory / point)))
+    # A squared distance costs 4 bytes, and what the sort makes of it 8 more.
+    tile = int(max(1, min(queries, 2**23 / references, 0.1 * memory / (12 * references))))
+    return Plan(queries, references, tile)
 
 
-def _float32(points: NDArray[np.floating], device: torch.device) -> torch.Tensor:
-    """A float32 copy on the device."""
-    return torch.from_numpy(np.ascontiguousarray(points)).to(device, torch.float32, copy=True)
-
-
-def _squares(points: torch.Tensor, ids: NDArray[np.integer]) -> torch.Tensor:
-    """Squared length of each point."""
-    squares = torch.linalg.vecdot(points, points)
-    if not squares.isfinite().all():
-        example = int(np.asarray(ids)[int((~squares.isfinite()).nonzero()[0, 0])])
+def _float32(
+    points: NDArray[np.floating], ids: NDArray[np.integer], device: torch.device
+) -> torch.Tensor:
+    """A float32 copy on the device, after a look for values that are no numbers."""
+    copied = torch.from_numpy(np.ascontiguousarray(points)).to(device, torch.float32, copy=True)
+    # The sum of a row is finite if its values are: one number to look at instead of all.
+    finite = copied.sum(1).isfinite()
+    if not finite.all():
+        example = int(np.asarray(ids)[int((~finite).nonzero()[0, 0])])
         raise ValueError(f"the activation of example {example} is infinite or not a number")
-    return squares
+    return copied
+
+
+def _squares(points: torch.Tensor) -> torch.Tensor:
+    """Squared length of each point."""
+    return torch.linalg.vecdot(points, points)

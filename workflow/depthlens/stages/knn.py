@@ -52,23 +52,22 @@ def run(
         raise StudyError(
             f"knn.n_neighbors: {k} neighbours of {n_references - leave_one_out} references"
         )
-    query_rows, reference_rows = brute.block_rows(
-        cfg["memory"] * GIGABYTE, dims=dims, n_queries=n_queries
-    )
+    plan = brute.plan_memory(cfg["memory"] * GIGABYTE, dims=dims, n_queries=n_queries)
     predictions, votes, distances, ids = [], [], [], []
     for query_ids, block in bar(
-        tables.blocks(queries, "activation", rows=query_rows),
+        tables.blocks(queries, "activation", rows=plan.queries),
         label=f"k-NN {probe}",
-        total=-(-n_queries // query_rows),
+        total=-(-n_queries // plan.queries),
         unit="block",
     ):
         try:
             near = brute.nearest(
                 query_ids,
                 block,
-                lambda: _stream(references, reference_rows),
+                lambda: _stream(references, plan.references),
                 n_neighbors=k,
                 device=device,
+                tile=plan.tile,
                 exclude_self=leave_one_out,
             )
         except ValueError as error:
