@@ -283,3 +283,16 @@ def test_a_large_table_has_several_row_groups(tmp_path):
     tables.write(tmp_path / "t.parquet", {"v": values}, ABOUT)
     groups = pq.ParquetFile(tmp_path / "t.parquet").metadata.num_row_groups
     assert groups == 2
+
+
+def test_a_flipped_bit_is_found(tmp_path):
+    path = tmp_path / "t.parquet"
+    values = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
+    tables.write(path, {"example_id": np.arange(50, dtype=np.int32), "activation": values}, ABOUT)
+    content = bytearray(path.read_bytes())
+    content[content.index(values[20].tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"t\.parquet: damaged .*delete it and run again"):
+        tables.read(path)
+    with pytest.raises(ArtifactError, match=r"t\.parquet: damaged"):
+        list(tables.blocks(path, "activation", rows=10))

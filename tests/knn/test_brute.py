@@ -185,6 +185,17 @@ def test_a_value_that_is_no_number_in_the_first_block_names_its_example():
         nearest(random_points(5, 3), references, 2, query_ids=np.arange(5) + 500)
 
 
+def test_a_value_whose_square_overflows_names_its_example():
+    # Finite, but every distance from it would be infinite and any reference its neighbour.
+    points = random_points(20, 3)
+    broken = points.copy()
+    broken[5] = 3e19
+    with pytest.raises(ValueError, match="example 5 is too large"):
+        nearest(points[:4], broken, 2, rows=6, query_ids=np.arange(4) + 500, ids=np.arange(20))
+    with pytest.raises(ValueError, match="example 505 is too large"):
+        nearest(broken[:6], points, 2, rows=6, query_ids=np.arange(6) + 500)
+
+
 @given(
     st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1, max_size=20),
     st.integers(5, 7),

@@ -44,20 +44,24 @@ def cli() -> None:
     """
 
 
-def _config(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
-    try:
-        return json.loads(value)
-    except ValueError as error:
-        raise click.BadParameter(f"not JSON ({error})") from None
+def _cfg(*blocks: str):
+    """The option --cfg of a step that reads these blocks of config.yaml."""
 
+    def parse(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
+        from depthlens import config
 
-_cfg = click.option(
-    "--cfg",
-    required=True,
-    callback=_config,
-    metavar="JSON",
-    help="The block of config.yaml that this step reads.",
-)
+        try:
+            return config.check_blocks(blocks, json.loads(value))
+        except ValueError as error:
+            raise click.BadParameter(f"not JSON ({error})") from None
+
+    return click.option(
+        "--cfg",
+        required=True,
+        callback=parse,
+        metavar="JSON",
+        help=f"What this step reads of config.yaml: {' and '.join(blocks)}.",
+    )
 
 
 def _file(name: str, text: str):
@@ -70,7 +74,7 @@ _split = click.option("--split", type=click.Choice(["train", "test"]), required=
 @cli.command()
 @_split
 @_file("--output", "Table of images to write.")
-@_cfg
+@_cfg("dataset")
 def generate(**arguments: object) -> None:
     """Draw the shapes of one split."""
     from depthlens.stages import generate
@@ -81,7 +85,7 @@ def generate(**arguments: object) -> None:
 @cli.command()
 @_split
 @_file("--output", "Table of images to write.")
-@_cfg
+@_cfg("dataset")
 def import_images(**arguments: object) -> None:
     """Bring one split of a torchvision collection into the study."""
     from depthlens.stages import import_images
@@ -102,7 +106,7 @@ def import_images(**arguments: object) -> None:
 @_file("--history", "Table of epochs to write.")
 @_file("--dynamics", "Table of epochs × examples to write.")
 @_file("--resume", "Where to keep the state of an unfinished training.")
-@_cfg
+@_cfg("training", "model")
 def train(**arguments: object) -> None:
     """Train one network."""
     from depthlens.stages import train
@@ -114,7 +118,7 @@ def train(**arguments: object) -> None:
 @_file("--images", "Training images.")
 @_file("--checkpoint", "Trained network.")
 @_file("--output", "Table of probes to write.")
-@_cfg
+@_cfg("activations", "model")
 def probes(**arguments: object) -> None:
     """Describe the probes of a trained network."""
     from depthlens.stages import probes
@@ -127,7 +131,7 @@ def probes(**arguments: object) -> None:
 @_file("--checkpoint", "Trained network.")
 @_file("--output", "Folder for one table a probe.")
 @_file("--predictions", "Table of the network's answers to write.")
-@_cfg
+@_cfg("activations", "model")
 def activations(**arguments: object) -> None:
     """Record every probe of a network over one split."""
     from depthlens.stages import activations
@@ -145,7 +149,7 @@ def activations(**arguments: object) -> None:
     default=False,
     help="The queries are the references: none is its own neighbour.",
 )
-@_cfg
+@_cfg("knn")
 def knn(**arguments: object) -> None:
     """Classify every example of a split by the training activations of one probe."""
     from depthlens.stages import knn
@@ -157,7 +161,7 @@ def knn(**arguments: object) -> None:
 @_file("--train-predictions", "Network's answers on the training set.")
 @_file("--test-predictions", "Network's answers on the test set.")
 @_file("--output", "JSON file to write.")
-@_cfg
+@_cfg("convergence")
 def convergence(**arguments: object) -> None:
     """Measure whether a network has learned enough."""
     from depthlens.stages import convergence
@@ -185,7 +189,7 @@ def depth(**arguments: object) -> None:
 @_file("--depth", "Depths of the test images.")
 @_file("--convergence", "What the convergence check measured.")
 @_file("--output", "Folder for the figures and captions.json.")
-@_cfg
+@_cfg("figures")
 def figures(**arguments: object) -> None:
     """Draw every figure of one run."""
     from depthlens.stages import figures
@@ -196,7 +200,7 @@ def figures(**arguments: object) -> None:
 @cli.command()
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @_file("--output", "Table of claims to write.")
-@_cfg
+@_cfg("chapters.difficulty")
 def claims(runs: tuple[Path, ...], **arguments: object) -> None:
     """Hold the claims of the chapter against RUNS: folders results/{dataset}/{model}/seed{n}."""
     from depthlens.stages import claims
@@ -215,7 +219,7 @@ def claims(runs: tuple[Path, ...], **arguments: object) -> None:
 @_file("--claims", "Table of claims; beside it figures/{dataset}/{model}/seed{n}/.")
 @_file("--output", "Page to write.")
 @_file("--summary", "JSON of the headline numbers to write.")
-@_cfg
+@_cfg("config")
 def report(
     runs: tuple[Path, ...],
     data: Path,

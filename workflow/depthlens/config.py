@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -251,6 +252,19 @@ class Config(Block):
         return self
 
 
+# What a step may be given, by the name that it has there.
+BLOCKS: dict[str, Any] = {
+    "config": Config,
+    "dataset": Dataset,
+    "model": Network,
+    "training": Training,
+    "convergence": Convergence,
+    "activations": Activations,
+    "knn": KNN,
+    "figures": Figures,
+    "chapters.difficulty": DifficultyChapter,
+}
+
 _DATASETS = Config.model_fields["datasets"].annotation
 _MODELS = Config.model_fields["models"].annotation
 _DATASETS_BY_SOURCE = {"shapes": ShapesDataset, "torchvision": TorchvisionDataset}
@@ -282,6 +296,40 @@ def check(values: Mapping, *, source: str = "config.yaml") -> Config:
             and not (fault["type"] == "literal_error" and isinstance(fault["input"], list))
         )
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
+
+
+def check_blocks(names: Sequence[str], values: object) -> dict:
+    """Check what one step is given of the configuration.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Keys of `BLOCKS`. For one, `values` is that block; for several, a mapping by name.
+    values : object
+        As read from JSON.
+
+    Returns
+    -------
+    dict
+        The same as `values`.
+
+    Raises
+    ------
+    ConfigError
+        With one line a fault.
+    """
+    given = values if isinstance(values, Mapping) else {}
+    blocks = {names[0]: values} if len(names) == 1 else {name: given.get(name) for name in names}
+    for name, block in blocks.items():
+        try:
+            TypeAdapter(BLOCKS[name]).validate_python(block)
+        except ValidationError as error:
+            faults = [
+                f"--cfg: {'.'.join([name, *map(str, fault['loc'])])}: {fault['msg'].lower()}"
+                for fault in error.errors()
+            ]
+            raise ConfigError("\n".join(faults)) from None
+    return values
 
 
 def load(path: Path | str) -> Config:

@@ -140,6 +140,7 @@ def writer(path: Path | str, schema: pa.Schema, metadata: Mapping) -> Iterator[p
             compression="none" if plain else "zstd",
             use_dictionary=False,
             write_statistics=not plain,
+            write_page_checksum=True,
             store_schema=True,
         )
         with parquet:
@@ -201,7 +202,7 @@ def open_table(path: Path | str, columns: Sequence[str] = ()) -> pq.ParquetFile:
         If the file is missing, truncated, not Parquet, not made by depthlens, or lacks a column.
     """
     try:
-        file = pq.ParquetFile(path, memory_map=False)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; run the rule that makes it") from None
     except (pa.ArrowInvalid, OSError) as error:

@@ -205,7 +205,21 @@ def save(figure: Figure, stem: Path | str, *, dpi: int) -> tuple[Path, Path]:
     # No date, no version of matplotlib in the file.
     metadata = {"Date": None, "Creator": None}, {"Software": None}
     with styled():
+        _freeze_layout(figure)
         for path, about in zip(paths, metadata, strict=True):
             with tables.replacing(path) as partial:
                 figure.savefig(partial, format=path.suffix[1:], dpi=dpi, metadata=about)
     return paths
+
+
+def _freeze_layout(figure: Figure) -> None:
+    """Settle where the axes are, to a millionth of the figure.
+
+    The solver behind the layout adds in an order that changes from process to process; the last
+    bits of its positions would end up in the names of the SVG's clip paths.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        bounds = axes.get_position(original=True).bounds
+        axes.set_position([round(value, 6) for value in bounds], which="original")

@@ -53,8 +53,8 @@ def nearest(
     Raises
     ------
     ValueError
-        If there are fewer than k references, or a value is infinite or not a number; the message
-        says which example's.
+        If there are fewer than k references, or a value is infinite, not a number or too large to
+        be squared; the message says which example's.
     """
     shift = None
     first_row = 0
@@ -63,12 +63,12 @@ def nearest(
         if shift is None:
             shift = points[:1024].mean(0)
             centred_queries = _float32(queries, query_ids, device).sub_(shift)
-            query_square = _squares(centred_queries)
+            query_square = _squares(centred_queries, query_ids)
             own_ids = torch.from_numpy(np.asarray(query_ids, np.int64)).to(device)
             best_square = torch.full((len(queries), n_neighbors), torch.inf, device=device)
             best_row = torch.full((len(queries), n_neighbors), -1, device=device)
         points.sub_(shift)
-        point_square = _squares(points)
+        point_square = _squares(points, ids)
         block_ids = torch.from_numpy(np.asarray(ids, np.int64)).to(device)
         for start in range(0, len(queries), tile):
             some = slice(start, start + tile)
@@ -150,13 +150,19 @@ def _float32(
     """A float32 copy on the device, after a look for values that are no numbers."""
     copied = torch.from_numpy(np.ascontiguousarray(points)).to(device, torch.float32, copy=True)
     # The sum of a row is finite if its values are: one number to look at instead of all.
-    finite = copied.sum(1).isfinite()
-    if not finite.all():
-        example = int(np.asarray(ids)[int((~finite).nonzero()[0, 0])])
-        raise ValueError(f"the activation of example {example} is infinite or not a number")
+    _require_finite(copied.sum(1), ids, "infinite or not a number")
     return copied
 
 
-def _squares(points: torch.Tensor) -> torch.Tensor:
+def _squares(points: torch.Tensor, ids: NDArray[np.integer]) -> torch.Tensor:
     """Squared length of each point."""
-    return torch.linalg.vecdot(points, points)
+    squares = torch.linalg.vecdot(points, points)
+    _require_finite(squares, ids, "too large for float32 distances")
+    return squares
+
+
+def _require_finite(values: torch.Tensor, ids: NDArray[np.integer], fault: str) -> None:
+    finite = values.isfinite()
+    if not finite.all():
+        example = int(np.asarray(ids)[int((~finite).nonzero()[0, 0])])
+        raise ValueError(f"the activation of example {example} is {fault}")
