@@ -114,6 +114,9 @@ def _linear_and_positive(network: nn.Module) -> nn.Module:
                 module.kernel_size, module.stride, module.padding, ceil_mode=module.ceil_mode
             )
             setattr(parent, child, mean)
+        elif isinstance(module, nn.AdaptiveAvgPool2d):
+            # How far its units see depends on the size of the image: to the end of any image.
+            setattr(parent, child, _GlobalMean(module.output_size))
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
             nn.init.ones_(module.weight)
@@ -124,3 +127,14 @@ def _linear_and_positive(network: nn.Module) -> nn.Module:
             weight.copy_(torch.rand(weight.shape, generator=generator, dtype=weight.dtype) + 0.5)
             weight.mul_(share)
     return twin
+
+
+class _GlobalMean(nn.Module):
+    """A pooling all of whose units see everything."""
+
+    def __init__(self, size: int | tuple[int, int]) -> None:
+        super().__init__()
+        self._size = (size, size) if isinstance(size, int) else tuple(size)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values.mean((2, 3), keepdim=True).expand(-1, -1, *self._size)

@@ -1,7 +1,6 @@
 """Classify every example of a split by the training activations of one probe."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,17 +53,19 @@ def run(
         )
     plan = brute.plan_memory(cfg["memory"] * GIGABYTE, dims=dims, n_queries=n_queries)
     predictions, votes, distances, ids = [], [], [], []
-    for query_ids, block in bar(
-        tables.blocks(queries, "activation", rows=plan.queries),
-        label=f"k-NN {probe}",
-        total=-(-n_queries // plan.queries),
-        unit="block",
-    ):
+    n_blocks = -(-n_references // plan.references)
+    for query_ids, block in tables.blocks(queries, "activation", rows=plan.queries):
+        label = f"k-NN {probe}, queries from {query_ids[0]}"
         try:
             near = brute.nearest(
                 query_ids,
                 block,
-                lambda: _stream(references, plan.references),
+                lambda label=label: bar(
+                    tables.blocks(references, "activation", rows=plan.references),
+                    label=label,
+                    total=n_blocks,
+                    unit="block",
+                ),
                 n_neighbors=k,
                 device=device,
                 tile=plan.tile,
@@ -90,10 +91,6 @@ def run(
         ),
     )
     log.info("%s: %d queries, %d references, %d dims", probe, n_queries, n_references, dims)
-
-
-def _stream(path: Path, rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    return tables.blocks(path, "activation", rows=rows)
 
 
 def _ids(path: Path) -> np.ndarray:
