@@ -125,14 +125,15 @@ def writer(path: Path | str, schema: pa.Schema, metadata: Mapping) -> Iterator[p
     ----------
     path : path
     schema : pyarrow.Schema
-        Columns. Lists of numbers are stored plainly: they neither repeat nor compress well.
+        Columns. Lists of floats are stored plainly: they neither repeat nor compress well.
     metadata : mapping
         JSON-ready, stored under the key `depthlens`; see `describe`.
     """
     schema = schema.with_metadata(
         {METADATA_KEY: json.dumps(metadata, sort_keys=True, ensure_ascii=False)}
     )
-    plain = any(pa.types.is_fixed_size_list(field.type) for field in schema)
+    lists = [field.type.value_type for field in schema if pa.types.is_fixed_size_list(field.type)]
+    plain = any(pa.types.is_floating(value) for value in lists)
     with replacing(path) as partial:
         parquet = pq.ParquetWriter(
             partial,
