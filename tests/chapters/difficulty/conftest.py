@@ -19,13 +19,14 @@ def make_run(
     converged=True,
     seed=0,
     knn=None,
+    first="input",
 ):
     n, n_probes = len(depth), len(duplicate_of)
     label = np.zeros(n, int) if label is None else np.asarray(label)
     correct = np.asarray(correct, bool)
     if prediction is None:
         prediction = np.where(correct, label, (label + 1) % len(classes))
-    names = [f"{index:02d}-p{index}" for index in range(n_probes)]
+    names = [f"{index:02d}-{f'p{index}' if index else first}" for index in range(n_probes)]
     return Run(
         dataset="toy",
         model="net",

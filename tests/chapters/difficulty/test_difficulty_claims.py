@@ -53,6 +53,13 @@ def test_rank_correlation_needs_three_depths_and_accuracies_that_differ(make_run
     assert flat["accuracy-falls-with-depth"].verdict.endswith("the same at every depth")
 
 
+def test_nothing_is_settled_at_an_input_that_is_not_probed(make_run):
+    found = evaluate(make_run(*spread((0, 60, 0), (1, 40, 0)), first="layer1"))
+    verdict = found["quarter-settled-at-input"].verdict
+    assert verdict == "not testable here, because the input is not probed"
+    assert found["shallowest-are-right"].verdict == "supported"
+
+
 def test_proportions_are_counted_and_have_wilson_intervals(make_run):
     found = evaluate(make_run(*spread((0, 19, 1), (2, 40, 10), (3, 3, 4), (4, 2, 1))))
     shallow = found["shallowest-are-right"]

@@ -96,7 +96,7 @@ def test_by_probe_compares_with_the_truth_and_with_the_network(make_run):
         duplicate_of=[None, None],
     )
     table = tables.by_probe(run, **LEVEL)
-    assert table["probe"].tolist() == ["p0", "p1"]
+    assert table["probe"].tolist() == ["input", "p1"]
     assert table["accuracy"].tolist() == [1, 0.5]
     assert table["agreement"].tolist() == [0.5, 1]
 

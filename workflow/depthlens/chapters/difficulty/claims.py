@@ -154,6 +154,8 @@ def evaluate(
     def measured(claim: Claim) -> Measurement:
         if not all(run.converged for run in runs):
             raise NotTestableError("the network did not converge")
+        if claim.id == "quarter-settled-at-input" and first.probe_names[0] != "input":
+            raise NotTestableError("the input is not probed")
         if claim.id in _PROPORTIONS:
             successes, n = _PROPORTIONS[claim.id](counts, possible)
             seeds = len(runs)

@@ -244,8 +244,8 @@ def depth_histogram(material: Material) -> Drawing:
     return Drawing(
         figure,
         title,
-        f"{percent(first, 1)} of the test images are settled at the input and {percent(last, 1)} "
-        f"only at the last two depths; the mean depth is "
+        f"{percent(first, 1)} of the test images are settled at {run.first_probe} and "
+        f"{percent(last, 1)} only at the last two depths; the mean depth is "
         f"{number(run.examples['depth'].mean())} of {run.n_depths - 1} and the most frequent depth "
         f"{mode['depth']} ({mode['settled_at']}, {percent(mode['share'], 1)})."
         + _impossible_sentence(run, impossible),
@@ -367,9 +367,10 @@ def gallery_easiest(material: Material) -> Drawing:
     return Drawing(
         figure,
         title,
-        f"{count(at_first)} of these {count(len(chosen))} images are settled at the input: every "
-        f"probe from the first to the last agrees with the network, whose confidence is at least "
-        f"{np.floor(chosen['confidence'].min() * 1000) / 10:.1f}\u00a0% on all of them.{rest}",
+        f"{count(at_first)} of these {count(len(chosen))} images are settled at {run.first_probe}: "
+        f"every probe from the first to the last agrees with the network, whose confidence is "
+        f"at least {np.floor(chosen['confidence'].min() * 1000) / 10:.1f}\u00a0% on all of "
+        f"them.{rest}",
         f"A grid of {len(chosen)} test images of "
         f"{joined([run.classes[label] for label in sorted(set(chosen['label']))])}, all classified "
         "correctly.",

@@ -76,7 +76,7 @@ def _cards(run: Run, history: pd.DataFrame) -> list[Card]:
         Card("training accuracy", percent(run.train_accuracy, 1), f"{len(history)} epochs"),
         Card("test accuracy", percent(run.test_accuracy, 1), f"{count(len(depth))} images"),
         Card("mean depth", number(depth.mean()), f"of {run.n_depths - 1} at most"),
-        Card("settled at the input", percent((depth == 0).mean(), 1), "depth 0"),
+        Card(f"settled at {run.first_probe}", percent((depth == 0).mean(), 1), "depth 0"),
         Card(
             "settled last",
             percent(depth.isin(last).mean(), 1),

@@ -83,7 +83,7 @@ def _where(run: Run, confidence_level: float) -> str:
     first, last = depths.iloc[0], depths.iloc[run.last_two]
     sentence = (
         f"Of {count(len(run.examples))} test images {percent(first['share'], 1)} are settled at "
-        f"the input"
+        f"{run.first_probe}"
     )
     if first["n"]:
         sentence += f" (the network is right on {percent(first['accuracy'], 1)} of those)"

@@ -45,6 +45,12 @@ class Run:
         return [display_name(name) for name in self.probes["name"]]
 
     @property
+    def first_probe(self) -> str:
+        """Where an image of depth 0 is settled, for a sentence."""
+        first = self.probe_names[0]
+        return "the input" if first == "input" else f"{first}, the first probe"
+
+    @property
     def depth_names(self) -> list[str]:
         """Where an example of each depth settles: a probe, or never."""
         return [*self.probe_names, "never"]
