@@ -330,7 +330,13 @@ def stop_while_training(commands, sent: signal.Signals) -> subprocess.CompletedP
     program = Path(sys.executable).with_name("depthlens")
     command = [str(program), "train", *shell(options, cfg=cfg)]
     resume = options["--resume"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where tests run in the background, a shell has made them ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         while not resume.exists() and process.poll() is None:
             time.sleep(0.05)
