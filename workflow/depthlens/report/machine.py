@@ -101,8 +101,9 @@ def _measured(path: Path) -> tuple[float, float]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             *_, row = csv.DictReader(file, delimiter="\t")
-        # No process lives in nothing: 0 too means that the job ended before the first look.
-        return _number(row["s"]), _number(row["max_rss"]) or math.nan
+        # Less than a MiB is the shell alone: the job ended before the first look at the command.
+        peak = _number(row["max_rss"])
+        return _number(row["s"]), peak if peak >= 1 else math.nan
     except (ValueError, KeyError, TypeError, csv.Error, UnicodeDecodeError):
         raise ArtifactError(f"{path}: not a benchmark of Snakemake; delete it") from None
 
