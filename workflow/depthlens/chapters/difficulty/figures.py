@@ -398,8 +398,8 @@ def gallery_hardest(material: Material) -> Drawing:
     return Drawing(
         figure,
         title,
-        f"The network is wrong on {count(wrong)} of these {count(len(chosen))} images, and "
-        f"{count(per_class[most])} of them are of the class {run.classes[most]}.",
+        f"Of these {count(len(chosen))} images the network is wrong on {count(wrong)}, and "
+        f"{count(per_class[most])} are of the class {run.classes[most]}.",
         f"A grid of the {len(chosen)} deepest test images, {wrong} of them misclassified.",
     )
 
