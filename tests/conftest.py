@@ -44,7 +44,7 @@ TRAINING = {
     "threads": 1,
 }
 ACTIVATIONS = {"probes": "children", "dtype": "float32", "batch_size": 40, "device": "cpu"}
-KNN = {"n_neighbors": 7, "memory": 0.01, "device": "cpu"}
+KNN = {"n_neighbors": 7, "memory": 0.01, "shards": 1, "device": "cpu"}
 CONVERGENCE = {"min_train_accuracy": 0.99, "allow_unconverged": True}
 RESNET18 = {"architecture": "resnet18"}
 
@@ -138,16 +138,16 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
         output=run.folder / "convergence.json",
         cfg=CONVERGENCE,
     )
+    for probe in run.probe_names:
+        knn.run(
+            references=run.activations("train", probe),
+            labels=run.predictions("train"),
+            queries=run.activations("test", probe),
+            output=run.knn("test", probe),
+            leave_one_out=run.knn("train", probe),
+            cfg=KNN,
+        )
     for split in ("train", "test"):
-        for probe in run.probe_names:
-            knn.run(
-                queries=run.activations(split, probe),
-                references=run.activations("train", probe),
-                labels=run.predictions("train"),
-                output=run.knn(split, probe),
-                leave_one_out=split == "train",
-                cfg=KNN,
-            )
         depth.run(
             knn=[run.knn(split, probe) for probe in run.probe_names],
             predictions=run.predictions(split),

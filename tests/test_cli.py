@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from depthlens import config, tables
 from depthlens.stages import knn as knn_stage
+from depthlens.stages import neighbours as neighbours_stage
 from depthlens.stages import train as train_stage
 
 PROBE = "09-avgpool"
@@ -39,8 +40,22 @@ def assert_one_clear_line(outcome, *words: str) -> None:
         assert word in errors[0]
 
 
+@pytest.fixture(scope="session")
+def tiny_neighbours(tiny_run, blocks, tmp_path_factory) -> Path:
+    """What the only shard of the references has to offer to the test split."""
+    path = tmp_path_factory.mktemp("shards") / "1-of-1.parquet"
+    neighbours_stage.run(
+        references=tiny_run.activations("train", PROBE),
+        shard="1-of-1",
+        queries=tiny_run.activations("test", PROBE),
+        output=path,
+        cfg=blocks["knn"],
+    )
+    return path
+
+
 @pytest.fixture
-def commands(tiny_run, blocks, tmp_path) -> dict[str, dict[str, object]]:
+def commands(tiny_run, tiny_neighbours, blocks, tmp_path) -> dict[str, dict[str, object]]:
     """Every command that reads and writes files, as options that work; outputs below `out`."""
     out = tmp_path / "out"
     forward = {"activations": blocks["activations"], "model": blocks["model"]}
@@ -81,6 +96,20 @@ def commands(tiny_run, blocks, tmp_path) -> dict[str, dict[str, object]]:
             "--output": out / "knn.parquet",
             "--cfg": blocks["knn"],
         },
+        "neighbours": {
+            "--references": tiny_run.activations("train", PROBE),
+            "--shard": "2-of-3",
+            "--queries": tiny_run.activations("test", PROBE),
+            "--output": out / "neighbours.parquet",
+            "--cfg": blocks["knn"],
+        },
+        "votes": {
+            "--references": tiny_run.activations("train", PROBE),
+            "--labels": tiny_run.predictions("train"),
+            "--output": out / "knn.parquet",
+            "--cfg": blocks["knn"],
+            "": tiny_neighbours,
+        },
         "convergence": {
             "--train-predictions": tiny_run.predictions("train"),
             "--test-predictions": tiny_run.predictions("test"),
@@ -116,6 +145,11 @@ INPUTS = [
     ("knn", "--queries"),
     ("knn", "--references"),
     ("knn", "--labels"),
+    ("neighbours", "--queries"),
+    ("neighbours", "--references"),
+    ("votes", ""),
+    ("votes", "--references"),
+    ("votes", "--labels"),
     ("convergence", "--train-predictions"),
     ("convergence", "--test-predictions"),
     ("depth", "--predictions"),
@@ -124,7 +158,9 @@ INPUTS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["generate", "probes", "knn", "convergence", "depth"])
+@pytest.mark.parametrize(
+    "command", ["generate", "probes", "knn", "neighbours", "votes", "convergence", "depth"]
+)
 def test_a_command_copied_from_the_log_works(depthlens, commands, command, tmp_path):
     outcome = depthlens(command, *shell(commands[command]))
     assert outcome.status == 0
@@ -238,7 +274,17 @@ def test_depth_of_an_unconverged_network_is_one_clear_line(depthlens, commands, 
     assert not (tmp_path / "out").exists()
 
 
-WRITERS = ["generate", "train", "probes", "activations", "knn", "convergence", "depth"]
+WRITERS = [
+    "generate",
+    "train",
+    "probes",
+    "activations",
+    "knn",
+    "neighbours",
+    "votes",
+    "convergence",
+    "depth",
+]
 
 
 @pytest.mark.parametrize("command", WRITERS)
@@ -304,7 +350,7 @@ def test_out_of_memory_says_what_to_lower(depthlens, commands, monkeypatch, tmp_
     def too_much(*_args, **_kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(knn_stage.brute, "nearest", too_much)
+    monkeypatch.setattr(knn_stage, "nearest", too_much)
     outcome = depthlens("knn", *shell(commands["knn"]))
     assert_one_clear_line(outcome, "out of memory; lower knn.memory")
     assert files_in(tmp_path) == set()

@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
-from depthlens.stages import knn
+from depthlens.stages import knn, neighbours, votes
 
 
 def points(path) -> np.ndarray:
@@ -89,47 +89,128 @@ def test_the_columns_are_those_that_users_were_promised(tiny_run, blocks):
         np.testing.assert_array_equal(votes.argmax(1), table["prediction"])
 
 
-def run(tiny_run, output, cfg, *, split="test", probe="09-avgpool", **changed):
+def run(tiny_run, path, cfg, *, probe="09-avgpool", **changed):
+    """Classify the test split into one table and, leaving one out, the training split."""
     arguments = {
-        "queries": tiny_run.activations(split, probe),
         "references": tiny_run.activations("train", probe),
         "labels": tiny_run.predictions("train"),
-        "output": output,
-        "leave_one_out": split == "train",
+        "queries": tiny_run.activations("test", probe),
+        "output": path,
+        "leave_one_out": path.with_stem("left-out"),
         "cfg": cfg,
     }
     knn.run(**arguments | changed)
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_how_much_memory_there_is_changes_no_class(tmp_path, tiny_run, blocks, split):
+def assert_same_table(one, other) -> None:
+    assert tables.read(one).equals(tables.read(other))
+
+
+def test_how_much_memory_there_is_changes_no_bit(tmp_path, tiny_run, blocks):
     # 100 kB: blocks of a few queries and a few references.
-    run(tiny_run, tmp_path / "t.parquet", blocks["knn"] | {"memory": 1e-4}, split=split)
-    little = tables.read(tmp_path / "t.parquet")
-    plenty = tables.read(tiny_run.knn(split, "09-avgpool"))
-    np.testing.assert_array_equal(little["example_id"], plenty["example_id"])
-    np.testing.assert_array_equal(little["prediction"], plenty["prediction"])
-    np.testing.assert_allclose(little["distance"], plenty["distance"], rtol=1e-4)
+    run(tiny_run, tmp_path / "test.parquet", blocks["knn"] | {"memory": 1e-4})
+    assert_same_table(tmp_path / "test.parquet", tiny_run.knn("test", "09-avgpool"))
+    assert_same_table(tmp_path / "left-out.parquet", tiny_run.knn("train", "09-avgpool"))
+
+
+@pytest.mark.parametrize("left_out", ["test", "train"])
+def test_one_split_alone_gets_what_it_gets_with_the_other(tmp_path, tiny_run, blocks, left_out):
+    alone = {
+        "test": {"queries": None, "output": None},
+        "train": {"leave_one_out": None},
+    }
+    run(tiny_run, tmp_path / "test.parquet", blocks["knn"], **alone[left_out])
+    (path,) = tmp_path.iterdir()
+    split = {"test": "train", "train": "test"}[left_out]
+    assert_same_table(path, tiny_run.knn(split, "09-avgpool"))
+
+
+@pytest.mark.parametrize("shards", [2, 5, 11])
+@pytest.mark.parametrize("probe", ["00-input", "10-fc"])
+def test_shards_find_what_one_job_finds(tmp_path, tiny_run, blocks, shards, probe):
+    references = tiny_run.activations("train", probe)
+    for number in range(1, shards + 1):
+        neighbours.run(
+            references=references,
+            shard=f"{number}-of-{shards}",
+            queries=tiny_run.activations("test", probe),
+            output=tmp_path / f"test/{number}.parquet",
+            leave_one_out=tmp_path / f"train/{number}.parquet",
+            cfg=blocks["knn"],
+        )
+    for split in ("train", "test"):
+        votes.run(
+            neighbours=sorted((tmp_path / split).iterdir()),
+            references=references,
+            labels=tiny_run.predictions("train"),
+            output=tmp_path / f"{split}.parquet",
+            cfg=blocks["knn"],
+        )
+        assert_same_table(tmp_path / f"{split}.parquet", tiny_run.knn(split, probe))
+
+
+@pytest.mark.parametrize("shard", ["0-of-2", "3-of-2", "2", "a-of-b", "1-of-0"])
+def test_a_shard_that_there_is_not_is_refused(tmp_path, tiny_run, blocks, shard):
+    references = tiny_run.activations("train", "10-fc")
+    with pytest.raises(StudyError, match="is no shard; the second of eight is 2-of-8"):
+        neighbours.run(
+            references=references, shard=shard, cfg=blocks["knn"], leave_one_out=tmp_path / "t"
+        )
+
+
+def test_more_shards_than_references_are_refused(tmp_path, tiny_run, blocks):
+    references = tiny_run.activations("train", "10-fc")
+    with pytest.raises(StudyError, match=r"knn\.shards: 13 shards of 96 references are too many"):
+        neighbours.run(
+            references=references,
+            shard="13-of-13",
+            cfg=blocks["knn"],
+            leave_one_out=tmp_path / "t.parquet",
+        )
+
+
+def test_neighbours_of_two_splits_are_not_merged(tmp_path, tiny_run, blocks):
+    references = tiny_run.activations("train", "10-fc")
+    arguments = {"references": references, "shard": "1-of-2", "cfg": blocks["knn"]}
+    neighbours.run(**arguments, leave_one_out=tmp_path / "a.parquet")
+    queries = tiny_run.activations("test", "10-fc")
+    neighbours.run(**arguments, queries=queries, output=tmp_path / "b.parquet")
+    with pytest.raises(ArtifactError, match=r"b\.parquet: other examples than"):
+        votes.run(
+            neighbours=[tmp_path / "a.parquet", tmp_path / "b.parquet"],
+            references=references,
+            labels=tiny_run.predictions("train"),
+            output=tmp_path / "t.parquet",
+            cfg=blocks["knn"],
+        )
 
 
 def test_one_neighbour_of_the_training_set_itself_is_itself_unless_left_out(
     tmp_path, tiny_run, blocks
 ):
     cfg = blocks["knn"] | {"n_neighbors": 1}
-    run(tiny_run, tmp_path / "in.parquet", cfg, split="train", leave_one_out=False)
-    run(tiny_run, tmp_path / "out.parquet", cfg, split="train", leave_one_out=True)
-    with_self, without = (tables.read(tmp_path / f"{name}.parquet") for name in ("in", "out"))
+    queries = tiny_run.activations("train", "09-avgpool")
+    run(tiny_run, tmp_path / "in.parquet", cfg, queries=queries)
+    with_self, without = (tables.read(tmp_path / f"{name}.parquet") for name in ("in", "left-out"))
     np.testing.assert_array_equal(with_self["prediction"], labels_of(tiny_run))
     assert np.all(without["distance"].to_numpy() > with_self["distance"].to_numpy())
 
 
-@pytest.mark.parametrize(("split", "most"), [("train", 95), ("test", 96)])
-def test_more_neighbours_than_references_are_refused(tmp_path, tiny_run, blocks, split, most):
+def test_more_neighbours_than_references_are_refused(tmp_path, tiny_run, blocks):
     output = tmp_path / "t.parquet"
-    with pytest.raises(StudyError, match=f"{most + 1} neighbours of {most} references"):
-        run(tiny_run, output, blocks["knn"] | {"n_neighbors": most + 1}, split=split)
-    assert not output.exists()
-    run(tiny_run, output, blocks["knn"] | {"n_neighbors": most}, split=split)
+    with pytest.raises(StudyError, match="96 neighbours of 95 references"):
+        run(tiny_run, output, blocks["knn"] | {"n_neighbors": 96})
+    with pytest.raises(StudyError, match="97 neighbours of 96 references"):
+        run(tiny_run, output, blocks["knn"] | {"n_neighbors": 97}, leave_one_out=None)
+    assert not list(tmp_path.iterdir())
+    run(tiny_run, output, blocks["knn"] | {"n_neighbors": 95})
+    run(tiny_run, output, blocks["knn"] | {"n_neighbors": 96}, leave_one_out=None)
+
+
+@pytest.mark.parametrize("missing", ["output", "queries"])
+def test_queries_and_their_table_belong_together(tmp_path, tiny_run, blocks, missing):
+    with pytest.raises(StudyError, match="give --queries with --output"):
+        run(tiny_run, tmp_path / "t.parquet", blocks["knn"], **{missing: None})
 
 
 def test_activations_of_two_probes_are_refused(tmp_path, tiny_run, blocks):
@@ -139,7 +220,7 @@ def test_activations_of_two_probes_are_refused(tmp_path, tiny_run, blocks):
 
 
 def test_labels_of_another_split_are_refused(tmp_path, tiny_run, blocks):
-    with pytest.raises(ArtifactError, match="96 examples for 42 labels"):
+    with pytest.raises(ArtifactError, match=r"other examples than .*test"):
         run(tiny_run, tmp_path / "t.parquet", blocks["knn"], labels=tiny_run.predictions("test"))
 
 
@@ -158,7 +239,9 @@ def test_an_infinite_activation_names_its_probe_and_example(tmp_path, tiny_run, 
     values[17, 2] = np.inf  # what float16 makes of 65,520 and more
     columns = {"example_id": np.arange(len(values), dtype=np.int32), "activation": values}
     tables.write(tmp_path / "10-fc.parquet", columns, {})
-    with pytest.raises(StudyError, match="probe 10-fc: the activation of example 17 is infinite"):
+    with pytest.raises(
+        StudyError, match=r"probe 10-fc: .*10-fc\.parquet: the activation of example 17 is infinite"
+    ):
         run(
             tiny_run,
             tmp_path / "t.parquet",

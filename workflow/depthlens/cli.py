@@ -64,8 +64,8 @@ def _cfg(*blocks: str):
     )
 
 
-def _file(name: str, text: str):
-    return click.option(name, type=_FILE, required=True, help=text)
+def _file(name: str, text: str, *, required: bool = True):
+    return click.option(name, type=_FILE, required=required, help=text)
 
 
 _split = click.option("--split", type=click.Choice(["train", "test"]), required=True)
@@ -140,21 +140,44 @@ def activations(**arguments: object) -> None:
 
 
 @cli.command()
-@_file("--queries", "Activations of the examples to classify.")
-@_file("--references", "Activations of the training set at the same probe.")
+@_file("--references", "Activations of the training set at one probe.")
 @_file("--labels", "Predictions table of the training set, for its labels.")
-@_file("--output", "Table of k-NN classes to write.")
-@click.option(
-    "--leave-one-out/--no-leave-one-out",
-    default=False,
-    help="The queries are the references: none is its own neighbour.",
-)
+@_file("--queries", "Activations of other examples at the same probe.", required=False)
+@_file("--output", "Table of their k-NN classes to write.", required=False)
+@_file("--leave-one-out", "Table to write for the references themselves.", required=False)
 @_cfg("knn")
 def knn(**arguments: object) -> None:
-    """Classify every example of a split by the training activations of one probe."""
+    """Classify examples by the training activations of one probe."""
     from depthlens.stages import knn
 
     knn.run(**arguments)
+
+
+@cli.command()
+@_file("--references", "Activations of the training set at one probe.")
+@click.option("--shard", required=True, help="Piece of the references, such as 2-of-8.")
+@_file("--queries", "Activations of other examples at the same probe.", required=False)
+@_file("--output", "Table of their neighbours to write.", required=False)
+@_file("--leave-one-out", "Table to write for the references themselves.", required=False)
+@_cfg("knn")
+def neighbours(**arguments: object) -> None:
+    """Find what one shard of the references has to offer."""
+    from depthlens.stages import neighbours
+
+    neighbours.run(**arguments)
+
+
+@cli.command()
+@click.argument("neighbours", type=_FILE, nargs=-1, required=True)
+@_file("--references", "Activations of the training set at the same probe.")
+@_file("--labels", "Predictions table of the training set, for its labels.")
+@_file("--output", "Table of k-NN classes to write.")
+@_cfg("knn")
+def votes(**arguments: object) -> None:
+    """Classify by the neighbours that several shards found."""
+    from depthlens.stages import votes
+
+    votes.run(**arguments)
 
 
 @cli.command()

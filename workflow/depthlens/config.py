@@ -188,7 +188,8 @@ class KNN(Block):
     """The k-nearest-neighbour classifier on each probe."""
 
     n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
-    memory: Number = Field(gt=0, le=100_000, description="working memory, GB")
+    memory: Number = Field(gt=0, le=100_000, description="working memory of a job, GB")
+    shards: int = Field(ge=1, le=1000, description="jobs that share the references of a probe")
     device: Literal["auto", "cpu", "cuda"] = Field(
         description="auto takes a GPU where there is one"
     )
@@ -242,12 +243,15 @@ class Config(Block):
     def _neighbours_exist(self) -> "Config":
         for name in self.study.datasets:
             examples = self.datasets[name].train_examples
+            if examples is None:
+                continue
             # Leave-one-out has one reference fewer.
-            references = None if examples is None else examples - ("train" in self.study.splits)
-            if references is not None and self.knn.n_neighbors > references:
+            references = examples // self.knn.shards - ("train" in self.study.splits)
+            if self.knn.n_neighbors > references:
+                each = f" in each of {self.knn.shards} shards" if self.knn.shards > 1 else ""
                 raise ValueError(
                     f"knn.n_neighbors: {self.knn.n_neighbors} neighbours of {references} "
-                    f"references; datasets.{name}.train_examples has too few for it"
+                    f"references{each}; datasets.{name}.train_examples has too few for it"
                 )
         return self
 

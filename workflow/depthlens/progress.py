@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from tqdm import tqdm
 
 
-def bar(items: Iterable, *, label: str, total: int | None = None, unit: str = "it") -> tqdm:
-    """Wrap an iterable in a progress bar on standard error.
+def bar(
+    items: Iterable | None = None, *, label: str, total: int | None = None, unit: str = "it"
+) -> tqdm:
+    """Wrap an iterable, or nothing yet, in a progress bar on standard error.
 
     On a terminal it moves twice a second; in a log it says every ten seconds where it stands.
     """

@@ -235,47 +235,56 @@ def read(path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
         ) from None
 
 
-def blocks(
-    path: Path | str, column: str, *, rows: int
-) -> Iterator[tuple[NDArray[np.int32], NDArray]]:
-    """Stream a `fixed_size_list` column: example ids and values of at most `rows` rows at a time.
+class Rows:
+    """Rows of a `fixed_size_list` column, read piece by piece.
 
-    Yields
-    ------
-    example_id : int32 array, shape (n,)
-    values : array, shape (n, width)
+    Parameters
+    ----------
+    path : path
+    column : str
 
     Raises
     ------
     ArtifactError
-        As `open_table` does, and if a block cannot be read.
+        As `open_table` does, and if a piece cannot be read.
     """
-    file = open_table(path, ("example_id", column))
-    width = file.schema_arrow.field(column).type.list_size
-    left, ids, values, filled = file.metadata.num_rows, None, None, 0
-    try:
-        # Row group by row group: Arrow's own batches keep many groups in memory, and are slower.
-        for group in range(file.num_row_groups):
-            piece = file.read_row_group(group, columns=["example_id", column])
-            piece_ids, piece_values = piece["example_id"].to_numpy(), matrix(piece[column])
-            taken = 0
-            while taken < len(piece_ids):
-                if ids is None:
-                    ids = np.empty(min(rows, left), np.int32)
-                    values = np.empty((len(ids), width), piece_values.dtype)
-                    filled = 0
-                count = min(len(piece_ids) - taken, len(ids) - filled)
-                ids[filled : filled + count] = piece_ids[taken : taken + count]
-                values[filled : filled + count] = piece_values[taken : taken + count]
-                filled, taken = filled + count, taken + count
-                if filled == len(ids):
-                    left -= filled
-                    yield ids, values
-                    ids = values = None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ArtifactError(
-            f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again"
-        ) from None
+
+    def __init__(self, path: Path | str, column: str):
+        self.source, self.column = str(path), column
+        self._file = open_table(path, ("example_id", column))
+        groups = self._file.metadata
+        sizes = [groups.row_group(group).num_rows for group in range(groups.num_row_groups)]
+        self._ends = np.cumsum(sizes, dtype=np.int64)
+        self.dims: int = self._file.schema_arrow.field(column).type.list_size
+        # The row group of the last piece: the next one may well be in it.
+        self._kept: tuple[int, NDArray] | None = None
+        self.ids: NDArray[np.int64] = self._read(None, "example_id").to_numpy().astype(np.int64)
+
+    def read(self, start: int, stop: int) -> NDArray:
+        """Rows from `start` to the end of their row group or to `stop`, as they are stored.
+
+        Row group by row group: Arrow's own batches keep many groups in memory, and are slower.
+
+        Returns
+        -------
+        array, shape (1 … stop - start, dims)
+        """
+        group = int(np.searchsorted(self._ends, start, side="right"))
+        if self._kept is None or self._kept[0] != group:
+            self._kept = None  # two groups need not be held
+            self._kept = group, matrix(self._read(group, self.column))
+        first = int(self._ends[group]) - len(self._kept[1])
+        return self._kept[1][start - first : stop - first]
+
+    def _read(self, group: int | None, column: str) -> pa.ChunkedArray:
+        try:
+            if group is None:
+                return self._file.read(columns=[column])[column]
+            return self._file.read_row_group(group, columns=[column])[column]
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ArtifactError(
+                f"{self.source}: damaged ({str(error).splitlines()[0]}); delete it and run again"
+            ) from None
 
 
 def metadata(path: Path | str) -> dict:

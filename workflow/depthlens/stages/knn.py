@@ -1,13 +1,18 @@
-"""Classify every example of a split by the training activations of one probe."""
+"""Classify examples by the training activations of one probe."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
-from depthlens.knn import brute
+from depthlens.knn.points import Points
+from depthlens.knn.search import Neighbours, Queries, nearest
+from depthlens.knn.votes import vote
 from depthlens.models import devices
 from depthlens.progress import bar
 
@@ -16,88 +21,146 @@ log = logging.getLogger(__name__)
 GIGABYTE = 10**9
 
 
+class Labels(NamedTuple):
+    """What the references vote for."""
+
+    ids: NDArray[np.int32]
+    classes: NDArray[np.int16]
+    n_classes: int
+
+
 def run(
-    *, queries: Path, references: Path, labels: Path, output: Path, leave_one_out: bool, cfg: dict
+    *,
+    references: Path,
+    labels: Path,
+    cfg: dict,
+    queries: Path | None = None,
+    output: Path | None = None,
+    leave_one_out: Path | None = None,
 ) -> None:
-    """Write `knn/{split}/{probe}.parquet`.
+    """Write `knn/{split}/{probe}.parquet` for one split or both, from one sweep.
 
     Parameters
     ----------
-    queries, references : path
-        Activations of the split and of the whole training set at the same probe.
+    references : path
+        Activations of the whole training set.
     labels : path
         Predictions table of the training set, for its true labels.
-    leave_one_out : bool
-        The queries are the references: none is its own neighbour.
     cfg : dict
         Block `knn`.
+    queries, output : paths, optional
+        Activations of other examples at the same probe, and the table to write for them.
+    leave_one_out : path, optional
+        Table to write for the references themselves: none is its own neighbour.
     """
+    points = tables.Rows(references, "activation")
+    voters = read_labels(labels, points)
+    sets, outputs = problem(points, queries, output, leave_one_out)
+    k = cfg["n_neighbors"]
+    found = search(sets, points, k, cfg, ranks=[k])
+    inputs = {"references": references, "labels": labels}
+    for (query, _), near, path in zip(sets, found, outputs, strict=True):
+        asked = inputs if query is points else {"queries": query.source, **inputs}
+        write(path, query.ids, near, voters, tables.describe("knn", cfg, asked))
+
+
+def read_labels(path: Path, references: Points) -> Labels:
+    """The true labels of the references.
+
+    Raises
+    ------
+    ArtifactError
+        If they are of other examples.
+    """
+    table = tables.read(path, ["example_id", "label"])
+    if not np.array_equal(references.ids, table["example_id"].to_numpy()):
+        raise ArtifactError(
+            f"{references.source}: other examples than {path}; delete both and run again"
+        )
+    n_classes = len(tables.metadata(path)["classes"])
+    return Labels(references.ids, table["label"].to_numpy(), n_classes)
+
+
+def problem(
+    references: Points, queries: Path | None, output: Path | None, leave_one_out: Path | None
+) -> tuple[list[Queries], list[Path]]:
+    """Sets of queries and the file to write for each.
+
+    Raises
+    ------
+    ArtifactError
+        If queries and references are of different networks.
+    """
+    if (queries is None) != (output is None) or not (queries or leave_one_out):
+        raise StudyError("knn: give --queries with --output, or --leave-one-out, or all three")
+    sets, outputs = [], []
+    if queries and output:
+        points = tables.Rows(queries, "activation")
+        if points.dims != references.dims:
+            raise ArtifactError(
+                f"{queries}: {points.dims} numbers an example, but {references.source} has "
+                f"{references.dims}; delete both and run again"
+            )
+        sets.append(Queries(points))
+        outputs.append(output)
+    if leave_one_out:
+        sets.append(Queries(references, exclude_self=True))
+        outputs.append(leave_one_out)
+    return sets, outputs
+
+
+def search(
+    sets: Sequence[Queries],
+    references: Points,
+    n_neighbors: int,
+    cfg: dict,
+    *,
+    ranks: Sequence[int] | None,
+) -> list[Neighbours]:
+    """Neighbours of all sets, with a bar, a log line and errors for a user."""
+    for _, exclude_self in sets:
+        if (available := len(references.ids) - exclude_self) < n_neighbors:
+            raise StudyError(f"knn.n_neighbors: {n_neighbors} neighbours of {available} references")
+    probe = Path(references.source).stem
     device = devices.choose(cfg["device"], key="knn.device")
-    k, probe = cfg["n_neighbors"], queries.stem
-    table = tables.read(labels, ["example_id", "label"])
-    classes, n_classes = table["label"].to_numpy(), len(tables.metadata(labels)["classes"])
-    n_queries, dims = _size(queries)
-    n_references, reference_dims = _size(references)
-    if dims != reference_dims or n_references != len(classes):
-        raise ArtifactError(
-            f"{queries}: {dims} numbers an example, but {references} has {reference_dims} and "
-            f"{n_references} examples for {len(classes)} labels; delete both and run again"
-        )
-    if not np.array_equal(_ids(references), table["example_id"].to_numpy()):
-        raise ArtifactError(
-            f"{references}: other examples than {labels}; delete both and run again"
-        )
-    if k > n_references - leave_one_out:
-        raise StudyError(
-            f"knn.n_neighbors: {k} neighbours of {n_references - leave_one_out} references"
-        )
-    plan = brute.plan_memory(cfg["memory"] * GIGABYTE, dims=dims, n_queries=n_queries)
-    predictions, votes, distances, ids = [], [], [], []
-    n_blocks = -(-n_references // plan.references)
-    for query_ids, block in tables.blocks(queries, "activation", rows=plan.queries):
-        label = f"k-NN {probe}, queries from {query_ids[0]}"
+    with bar(label=f"k-NN {probe}", total=100, unit="%") as shown:
         try:
-            near = brute.nearest(
-                query_ids,
-                block,
-                lambda label=label: bar(
-                    tables.blocks(references, "activation", rows=plan.references),
-                    label=label,
-                    total=n_blocks,
-                    unit="block",
-                ),
-                n_neighbors=k,
+            found = nearest(
+                sets,
+                references,
+                n_neighbors=n_neighbors,
+                ranks=ranks,
                 device=device,
-                tile=plan.tile,
-                exclude_self=leave_one_out,
+                memory=cfg["memory"] * GIGABYTE,
+                progress=lambda share: shown.update(round(100 * share) - shown.n),
             )
         except ValueError as error:
-            raise StudyError(f"{queries}: probe {probe}: {error}") from None
-        prediction, vote = brute.vote(classes[near.rows], n_classes)
-        predictions.append(prediction)
-        votes.append(vote)
-        distances.append(near.distances[:, -1])
-        ids.append(query_ids)
+            raise StudyError(f"probe {probe}: {error}") from None
+    for (query, exclude_self), near in zip(sets, found, strict=True):
+        log.info(
+            "%s: %d queries%s, %d references, %d dims; proven by %s",
+            probe,
+            len(query.ids),
+            " (leave-one-out)" if exclude_self else "",
+            len(references.ids),
+            references.dims,
+            ", ".join(f"{name} {count}" for name, count in near.proven.items() if count),
+        )
+    return found
+
+
+def write(
+    path: Path, ids: NDArray[np.integer], near: Neighbours, voters: Labels, about: dict
+) -> None:
+    """Write one table of k-NN classes."""
+    prediction, votes = vote(voters.classes[near.rows], voters.n_classes)
     tables.write(
-        output,
+        path,
         {
-            "example_id": np.concatenate(ids),
-            "prediction": np.concatenate(predictions),
-            "votes": np.concatenate(votes),
-            "distance": np.concatenate(distances),
+            "example_id": ids.astype(np.int32),
+            "prediction": prediction,
+            "votes": votes,
+            "distance": near.distances[:, -1],
         },
-        tables.describe(
-            "knn", cfg, {"queries": queries, "references": references, "labels": labels}
-        ),
+        about,
     )
-    log.info("%s: %d queries, %d references, %d dims", probe, n_queries, n_references, dims)
-
-
-def _ids(path: Path) -> np.ndarray:
-    return tables.read(path, ["example_id"])["example_id"].to_numpy()
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Rows and numbers a row of a table of activations."""
-    file = tables.open_table(path, ("example_id", "activation"))
-    return file.metadata.num_rows, file.schema_arrow.field("activation").type.list_size

@@ -1,0 +1,174 @@
+"""From bounds to neighbours: exact distances where bounds overlap, proof that none is missing."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from depthlens.knn.frame import Frame
+from depthlens.knn.points import as_tensor, read_whole
+from depthlens.knn.sweep import Bounds, Candidates, batches
+
+# More than any rounding between a bound and a float32 distance that it is compared with: relative,
+# and, as distances, where float32 has fewer digits.
+_MARGIN = 2.0**-20
+_FEW_DIGITS = 2.0**-128
+_PAIR_VALUES = {"cpu": 2**19, "cuda": 2**27}  # on a CPU, what a core's cache holds
+_BOUNDS_AT_ONCE = 2**19
+
+
+class Found(NamedTuple):
+    """The nearest references of each query, and whether they are proven to be."""
+
+    rows: NDArray[np.int64]
+    """shape (n_queries, k), nearest first"""
+    distances: NDArray[np.float32]
+    """shape (n_queries, k); NaN where not computed"""
+    proven: NDArray[np.bool_]
+    """shape (n_queries,)"""
+
+
+def decide(
+    sets: Sequence[Candidates],
+    frame: Frame,
+    *,
+    n_neighbors: int,
+    ranks: Sequence[int],
+    memory: float,
+) -> list[Found]:
+    """The k nearest references of each query among its candidates.
+
+    Neighbours are ordered by their distance in float32, ties by their row.
+
+    Parameters
+    ----------
+    sets : sequence of Candidates
+    frame : Frame
+    n_neighbors : int
+        k.
+    ranks : sequence of int
+        Which of 1 … k are asked about; see `search.nearest`.
+    memory : float
+        Bytes for what is held at a time.
+    """
+    contests = {some: _Contest(some, frame, n_neighbors, ranks) for some in sets}
+    at_once = max(1, int(0.15 * memory / frame.stored_bytes))
+    for batch in batches(sets, at_once, int(0.6 * memory / frame.stored_bytes)):
+        spans = [_Pairs(contests[some], start, stop, frame) for some, start, stop in batch]
+        while waiting := [pairs for pairs in spans if pairs.done < len(pairs.rows)]:
+            first = min(int(pairs.rows[pairs.done]) for pairs in waiting)
+            stop = min(first + at_once, frame.rows)
+            block = as_tensor(frame.references.read(first, stop)).to(frame.device)
+            for pairs in waiting:
+                pairs.measure(block, first)
+    return [contest.result() for contest in contests.values()]
+
+
+class _Contest:
+    """Who is among the nearest: what bounds say, then what distances say.
+
+    Distances that are not measured are taken in the middle of their bounds: these lie on one side
+    of every rank that is asked about, which is all that counts.
+    """
+
+    def __init__(
+        self, candidates: Candidates, frame: Frame, n_neighbors: int, ranks: Sequence[int]
+    ):
+        self.candidates, self.frame = candidates, frame
+        self.n_neighbors, self.ranks = n_neighbors, ranks
+        shape, device = candidates.shortlist.rows.shape, frame.device
+        self.squared = torch.empty(shape, dtype=torch.float64, device=device)
+        self.measured = torch.empty(shape, dtype=torch.bool, device=device)
+        for some in self._slices():
+            bounds = candidates.bounds(some)
+            self.measured[some] = _undecided(bounds, n_neighbors, ranks, frame)
+            middle = bounds.lower.add_(bounds.upper).mul_(0.5 / frame.scale**2)
+            self.squared[some] = middle.clamp_min_(0)
+
+    def result(self) -> Found:
+        parts = [self._nearest(some) for some in self._slices()]
+        return Found(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+    def _nearest(self, some: slice) -> Found:
+        """Order by float32 distance, then by row, and compare with what was not kept."""
+        rows, lower, _ = self.candidates.bounds(some)
+        squared, kept = self.squared[some], rows >= 0
+        distances = squared.sqrt().float().masked_fill(~kept, torch.inf)
+        # The bits of a float that is not negative are ordered as the float is.
+        key = (distances.view(torch.int32).long() << 32) | rows.clamp_min(0)
+        place = key.topk(self.n_neighbors, largest=False, sorted=True).indices
+        farthest = squared.gather(1, place[:, -1:])[:, 0] * self.frame.scale**2
+        others = lower.amax(1)
+        proven = others - _margin(others, self.frame) > farthest
+        # With an empty place, or with all kept, there are no other references.
+        proven |= (others == torch.inf) | (kept.sum(1) == self.frame.rows)
+        distances.masked_fill_(~self.measured[some], torch.nan)
+        return Found(
+            rows.gather(1, place).cpu().numpy(),
+            distances.gather(1, place).cpu().numpy(),
+            proven.cpu().numpy(),
+        )
+
+    def _slices(self) -> list[slice]:
+        n_queries, keep = self.squared.shape
+        step = max(1, _BOUNDS_AT_ONCE // keep)
+        return [slice(start, start + step) for start in range(0, max(1, n_queries), step)]
+
+
+class _Pairs:
+    """Distances to measure for some queries, in the order of the references.
+
+    Attributes
+    ----------
+    rows : int64 tensor, shape (n_pairs,), ascending
+    done : int
+        How many are measured.
+    """
+
+    def __init__(self, contest: _Contest, start: int, stop: int, frame: Frame):
+        query, place = contest.measured[start:stop].nonzero(as_tuple=True)
+        rows = contest.candidates.shortlist.rows[start:stop][query, place].long()
+        self.rows, order = rows.sort()
+        self._query, self._place = query[order], place[order]
+        self._squared = contest.squared[start:stop]
+        self._points = read_whole(contest.candidates.points, start, stop, frame.device)
+        self._step = max(1, _PAIR_VALUES[frame.device.type] // frame.references.dims)
+        self.done = 0
+
+    def measure(self, block: torch.Tensor, first: int) -> None:
+        """Squared distances, from coordinates, to the references first, first + 1, …."""
+        end = int(torch.searchsorted(self.rows, first + len(block)))
+        for begin in range(self.done, end, self._step):
+            some = slice(begin, min(begin + self._step, end))
+            query = self._query[some]
+            references = block[self.rows[some] - first].float()
+            difference = references.sub_(self._points[query].float()).double()
+            self._squared[query, self._place[some]] = torch.linalg.vecdot(difference, difference)
+        self.done = end
+
+
+def _margin(bounds: torch.Tensor, frame: Frame) -> torch.Tensor:
+    return _MARGIN * bounds.abs() + (_FEW_DIGITS * frame.scale) ** 2
+
+
+def _undecided(
+    bounds: Bounds, n_neighbors: int, ranks: Sequence[int], frame: Frame
+) -> torch.Tensor:
+    """Which distances must be measured: bool, shape (n_queries, keep).
+
+    The distance of rank j lies between the j-th smallest lower and the j-th smallest upper bound.
+    References whose bounds do not touch that interval are certainly nearer, or farther.
+    """
+    lowest = bounds.lower.topk(n_neighbors, largest=False, sorted=True).values
+    highest = bounds.upper.topk(n_neighbors, largest=False, sorted=True).values
+    low, high = lowest - _margin(lowest, frame), highest + _margin(highest, frame)
+    if len(ranks) == n_neighbors:
+        undecided = bounds.lower <= high[:, -1:]
+    else:
+        undecided = torch.zeros_like(bounds.lower, dtype=torch.bool)
+        for rank in ranks:
+            column = slice(rank - 1, rank)
+            undecided |= (bounds.lower <= high[:, column]) & (bounds.upper >= low[:, column])
+    return undecided & (bounds.rows >= 0)

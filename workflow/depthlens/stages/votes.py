@@ -1,0 +1,51 @@
+"""k-NN classes from the neighbours that several shards found."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from depthlens import tables
+from depthlens.errors import ArtifactError
+from depthlens.knn.search import Neighbours, merge
+from depthlens.stages.knn import read_labels, write
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    *, neighbours: Sequence[Path], references: Path, labels: Path, output: Path, cfg: dict
+) -> None:
+    """Write `knn/{split}/{probe}.parquet` as `stages.knn` would have.
+
+    Parameters
+    ----------
+    neighbours : sequence of paths
+        What `stages.neighbours` wrote for each shard.
+    references, labels : paths
+        As for `stages.knn`.
+    output : path
+    cfg : dict
+        Block `knn`.
+    """
+    voters = read_labels(labels, tables.Rows(references, "activation"))
+    ids, shards = None, []
+    for path in neighbours:
+        table = tables.read(path, ["example_id", "row", "distance"])
+        found = table["example_id"].to_numpy()
+        if ids is not None and not np.array_equal(ids, found):
+            raise ArtifactError(f"{path}: other examples than {neighbours[0]}; delete both")
+        ids = found
+        rows, distances = tables.matrix(table["row"]), tables.matrix(table["distance"])
+        shards.append(Neighbours(rows, distances, {}))
+    near = merge(shards, n_neighbors=cfg["n_neighbors"])
+    inputs = {path.stem: path for path in neighbours}
+    write(
+        output,
+        ids,
+        near,
+        voters,
+        tables.describe("knn", cfg, {**inputs, "references": references, "labels": labels}),
+    )
+    log.info("%s: %d queries from %d shards", references.stem, len(ids), len(shards))
