@@ -14,7 +14,9 @@ import torch
 
 from depthlens import tables
 from depthlens.depth import prediction_depth
-from depthlens.knn import brute
+from depthlens.knn.points import Array
+from depthlens.knn.search import Queries, nearest
+from depthlens.knn.votes import vote
 from depthlens.models import checkpoints
 from depthlens.probes.plan import plan
 from depthlens.probes.record import Recorder
@@ -44,23 +46,13 @@ def main(run: Path) -> None:
     print("k-NN right of the test images; classes that differ")
     print(f"{'probe':12} {'float16':>9} {'float32':>9} {'differ':>7}")
     for index, probe in enumerate(probes):
-        references = exact["train"][index]
-        rows = brute.plan_memory(2e9, dims=references.shape[1], n_queries=n_queries)
-
-        def blocks(references=references, size=rows.references):
-            for start in range(0, len(references), size):
-                stop = min(start + size, len(references))
-                yield np.arange(start, stop), references[start:stop]
-
-        near = brute.nearest(
-            splits["test"].example_id,
-            exact["test"][index],
-            blocks,
+        (near,) = nearest(
+            [Queries(Array(exact["test"][index]))],
+            Array(exact["train"][index]),
             n_neighbors=k,
-            device=torch.device("cpu"),
-            tile=rows.tile,
+            ranks=[k],
         )
-        single.append(brute.vote(labels[near.rows], n_classes)[0])
+        single.append(vote(labels[near.rows], n_classes)[0])
         table = tables.read(run / f"knn/test/{probe.name}.parquet", ["prediction"])
         stored.append(table["prediction"].to_numpy())
         right = [(found == splits["test"].labels).mean() for found in (stored[-1], single[-1])]

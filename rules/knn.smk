@@ -79,8 +79,10 @@ else:
     rule votes:
         """Classify the examples of a split by what all shards of the references offer."""
         input:
+            # gather fills in one wildcard; doubled braces keep the others for the rule.
             neighbours=gather.references(
-                f"{RUN}/knn/shards/{{scatteritem}}/{{{{split}}}}/{{{{probe}}}}.parquet"
+                RUN.replace("{", "{{").replace("}", "}}")
+                + "/knn/shards/{scatteritem}/{{split}}/{{probe}}.parquet"
             ),
             references=f"{RUN}/activations/train/{{probe}}.parquet",
             labels=f"{RUN}/predictions/train.parquet",

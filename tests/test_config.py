@@ -240,6 +240,13 @@ def test_more_neighbours_than_references_are_refused(values, splits, most):
     assert "datasets.shapes.train_examples" in text
 
 
+def test_each_shard_must_have_enough_references(values):
+    values = put(put(values, "datasets.shapes.train_examples", 60), "knn.n_neighbors", 14)
+    config.check(put(values, "knn.shards", 4))
+    text = message(put(values, "knn.shards", 5))
+    assert "14 neighbours of 11 references in each of 5 shards" in text
+
+
 def test_a_dataset_that_is_not_studied_may_be_too_small(values):
     values["datasets"]["few"] = put(values["datasets"]["shapes"], "train_examples", 6)
     config.check(values)

@@ -1,6 +1,7 @@
 """The workflow as a user meets it: what runs, what does not, and what it says when it cannot."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import yaml
 from depthlens import tables
 from depthlens.chapters.difficulty import FIGURES
 from depthlens.depth import prediction_depth
+
+from .conftest import Copy
 
 RUN = "results/tiny_shapes/resnet18/seed1"
 
@@ -108,6 +111,18 @@ def test_changed_key_reruns_what_reads_it_and_what_follows(finished, key, value,
         assert finished.planned() - {"all"} == expected
     finally:
         config.write_text(before)
+
+
+def test_a_probe_that_shards_share_has_the_classes_of_one_job(finished, tmp_path):
+    probe = "08-layer4.parquet"
+    sharded = Copy(shutil.copytree(finished.folder, tmp_path / "study"))
+    edit(sharded.folder / "config.yaml", lambda values: values["knn"].update(shards=2))
+    sharded.snakemake(f"{RUN}/knn/test/{probe}", f"{RUN}/knn/train/{probe}")
+    for split in ("test", "train"):
+        path = f"{RUN}/knn/{split}/{probe}"
+        assert tables.read(sharded.folder / path).equals(tables.read(finished.folder / path))
+    assert (sharded.folder / RUN / "benchmarks/neighbours/2-of-2/08-layer4.tsv").exists()
+    assert not list((sharded.folder / RUN).glob("knn/shards/**/*.parquet"))
 
 
 def test_damaged_artifact_is_named_and_nothing_is_made_from_it(finished, tmp_path):
