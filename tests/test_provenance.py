@@ -136,7 +136,7 @@ def test_an_edit_of_the_real_package_reruns_the_stages_that_use_it_alone(tmp_pat
     monkeypatch.setattr(provenance, "_PACKAGE", copy)
     stages = ("generate", "train", "activations", "knn", "depth")
     before = {stage: digest(f"stages.{stage}") for stage in stages}
-    append(copy / "knn/brute.py", "# changed\n")
+    append(copy / "knn/search.py", "# changed\n")
     changed = {stage for stage in stages if digest(f"stages.{stage}") != before[stage]}
     provenance.code_digest.cache_clear()
     assert changed == {"knn"}

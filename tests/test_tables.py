@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -59,24 +59,75 @@ def test_columns_come_back_with_their_values_and_types(tmp_path):
     assert table["correct"].to_pylist() == columns["correct"].tolist()
 
 
-@given(
-    values=arrays.arrays(
-        st.sampled_from([np.float16, np.float32, np.uint8, np.int16]),
-        st.tuples(st.integers(0, 30), st.integers(1, 9)),
-    ),
-    rows=st.integers(1, 40),
-)
-def test_blocks_give_the_table_in_order_whatever_their_size(tmp_path_factory, values, rows):
+@st.composite
+def stored(draw):
+    """Values of a column, and how many rows a row group has."""
+    values = draw(
+        arrays.arrays(
+            st.sampled_from([np.float16, np.float32, np.uint8, np.int16]),
+            st.tuples(st.integers(1, 30), st.integers(1, 9)),
+        )
+    )
+    return values, draw(st.integers(1, 40))
+
+
+def write_in_groups(path, values, rows_per_group):
+    columns = {
+        "example_id": pa.array(np.arange(len(values), dtype=np.int32) * 2 + 3),
+        "activation": tables.fixed_size_list(values),
+    }
+    table = pa.table(columns)
+    with tables.writer(path, table.schema, ABOUT) as parquet:
+        parquet.write_table(table, row_group_size=rows_per_group)
+
+
+@settings(deadline=None)  # the time is that of a disk
+@given(stored(), st.data())
+def test_rows_are_those_asked_for_up_to_the_end_of_their_row_group(tmp_path_factory, case, data):
+    values, group = case
     path = tmp_path_factory.mktemp("t") / "t.parquet"
-    ids = np.arange(len(values), dtype=np.int32)
-    tables.write(path, {"example_id": ids, "activation": values}, ABOUT)
-    pieces = list(tables.blocks(path, "activation", rows=rows))
-    assert all(len(piece) <= rows for _, piece in pieces)
-    if pieces:
-        np.testing.assert_array_equal(np.concatenate([i for i, _ in pieces]), ids)
-        np.testing.assert_array_equal(np.concatenate([v for _, v in pieces]), values)
-    else:
-        assert len(values) == 0
+    write_in_groups(path, values, group)
+    rows = tables.Rows(path, "activation")
+    assert rows.dims == values.shape[1]
+    assert rows.source == str(path)
+    assert rows.ids.dtype == np.int64
+    np.testing.assert_array_equal(rows.ids, np.arange(len(values)) * 2 + 3)
+    for _ in range(5):  # forwards and backwards
+        start = data.draw(st.integers(0, len(values) - 1))
+        stop = data.draw(st.integers(start + 1, len(values)))
+        piece = rows.read(start, stop)
+        assert piece.dtype == values.dtype
+        end = min(stop, (start // group + 1) * group)
+        np.testing.assert_array_equal(piece, values[start:end])
+
+
+@settings(deadline=None)  # the time is that of a disk
+@given(stored(), st.integers(1, 40))
+def test_a_table_read_piece_by_piece_is_the_table(tmp_path_factory, case, at_once):
+    values, group = case
+    path = tmp_path_factory.mktemp("t") / "t.parquet"
+    write_in_groups(path, values, group)
+    rows, pieces, start = tables.Rows(path, "activation"), [], 0
+    while start < len(values):
+        pieces.append(rows.read(start, min(start + at_once, len(values))))
+        start += len(pieces[-1])
+    np.testing.assert_array_equal(np.concatenate(pieces), values)
+
+
+def test_a_table_without_rows_has_no_ids(tmp_path):
+    columns = {"example_id": np.empty(0, np.int32), "activation": np.empty((0, 4), np.float32)}
+    tables.write(tmp_path / "t.parquet", columns, ABOUT)
+    rows = tables.Rows(tmp_path / "t.parquet", "activation")
+    assert rows.ids.shape == (0,)
+    assert rows.dims == 4
+
+
+def test_rows_of_a_column_that_is_missing_are_refused(tmp_path):
+    tables.write(tmp_path / "t.parquet", {"example_id": np.arange(3)}, ABOUT)
+    with pytest.raises(ArtifactError, match=r"t\.parquet: has no column activation"):
+        tables.Rows(tmp_path / "t.parquet", "activation")
+    with pytest.raises(ArtifactError, match=r"none\.parquet: no such file"):
+        tables.Rows(tmp_path / "none.parquet", "activation")
 
 
 def test_matrix_of_a_table_of_several_chunks_is_in_order():
@@ -295,4 +346,16 @@ def test_a_flipped_bit_is_found(tmp_path):
     with pytest.raises(ArtifactError, match=r"t\.parquet: damaged .*delete it and run again"):
         tables.read(path)
     with pytest.raises(ArtifactError, match=r"t\.parquet: damaged"):
-        list(tables.blocks(path, "activation", rows=10))
+        tables.Rows(path, "activation").read(0, 10)
+
+
+def test_ids_that_are_damaged_are_found(tmp_path):
+    path = tmp_path / "t.parquet"
+    values = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
+    ids = np.random.default_rng(1).permutation(10**6)[:50].astype(np.int32)
+    tables.write(path, {"example_id": ids, "activation": values}, ABOUT)
+    content = bytearray(path.read_bytes())
+    content[content.index(ids[20].tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"t\.parquet: damaged .*delete it and run again"):
+        tables.Rows(path, "activation")

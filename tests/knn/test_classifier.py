@@ -56,6 +56,15 @@ def test_leave_one_out_goes_by_example_id_not_by_row(points):
     np.testing.assert_array_equal(strangers[:, 0], np.arange(300))
 
 
+def test_several_k_at_once_are_each_k_alone(points):
+    references, words, queries = points
+    ks = [9, 1, 30, 4]
+    together = KNNClassifier().fit(references, words).predict_each_k(queries, n_neighbors=ks)
+    for k, column in zip(ks, together.T, strict=True):
+        alone = KNNClassifier(n_neighbors=k).fit(references, words)
+        np.testing.assert_array_equal(column, alone.predict(queries))
+
+
 def test_tensors_arrays_and_files_give_the_same(points, tmp_path):
     references, words, queries = points
     for name, values in (("references", references), ("queries", queries)):

@@ -1,6 +1,7 @@
 """k-nearest-neighbour classification with scikit-learn's interface."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -141,6 +142,32 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         """The share of votes that each class gets, shape (n_queries, n_classes); see `predict`."""
         _, votes = self._vote(X, example_id, exclude_self)
         return votes / self.n_neighbors
+
+    def predict_each_k(
+        self,
+        X: Data | None = None,  # noqa: N803
+        *,
+        n_neighbors: Sequence[int],
+        example_id: ArrayLike | None = None,
+        exclude_self: bool = False,
+    ) -> NDArray:
+        """The class of each query for several k, at the price of the largest; see `predict`.
+
+        Parameters
+        ----------
+        n_neighbors : sequence of int, length n_ks
+
+        Returns
+        -------
+        array, shape (n_queries, n_ks), of the type of `classes_`
+        """
+        k = max(n_neighbors)
+        found = self._search(
+            X, example_id, exclude_self, n_neighbors=k, ranks=sorted(set(n_neighbors))
+        )
+        labels, n_classes = self._labels[found.rows], len(self.classes_)
+        columns = [vote(labels[:, :k], n_classes)[0] for k in n_neighbors]
+        return self.classes_[np.stack(columns, axis=1)]
 
     def kneighbors(
         self,

@@ -1,0 +1,80 @@
+"""Points that come in pieces, as from a file, are the points that they are."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from depthlens.knn.points import Array, Selection, read_whole
+
+from .reference import Pieces
+
+CPU = torch.device("cpu")
+
+
+@st.composite
+def tables(draw):
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, dims = draw(st.integers(1, 40)), draw(st.integers(1, 5))
+    dtype = draw(st.sampled_from([np.float16, np.float32, np.float64]))
+    values = generator.normal(size=(n, dims)).astype(dtype)
+    return Pieces(values, np.arange(n) * 3 + 5, seed=draw(st.integers(0, 99))), values, generator
+
+
+@settings(deadline=None)
+@given(tables(), st.data())
+def test_a_whole_is_its_pieces(case, data):
+    points, values, _ = case
+    start = data.draw(st.integers(0, len(values)))
+    stop = data.draw(st.integers(start, len(values)))
+    whole = read_whole(points, start, stop, CPU)
+    assert whole.shape == (stop - start, points.dims)
+    np.testing.assert_array_equal(whole.numpy(), values[start:stop])
+    if stop > start:
+        assert whole.numpy().dtype == values.dtype
+
+
+@settings(max_examples=200, deadline=None)
+@given(tables(), st.data())
+def test_a_selection_has_its_rows_and_no_others(case, data):
+    points, values, generator = case
+    rows = np.flatnonzero(generator.random(len(values)) < data.draw(st.sampled_from([0.1, 0.5, 1])))
+    some = Selection(points, rows)
+    np.testing.assert_array_equal(some.ids, points.ids[rows])
+    assert (some.dims, some.source) == (points.dims, points.source)
+    np.testing.assert_array_equal(
+        read_whole(some, 0, len(rows), CPU).numpy(), values[rows].reshape(-1, points.dims)
+    )
+    if len(rows):
+        start = data.draw(st.integers(0, len(rows) - 1))
+        stop = data.draw(st.integers(start + 1, len(rows)))
+        piece = some.read(start, stop)
+        assert 1 <= len(piece) <= stop - start
+        np.testing.assert_array_equal(piece.numpy(), values[rows[start : start + len(piece)]])
+
+
+def test_a_selection_of_a_selection_has_the_rows_of_both():
+    values = np.arange(30.0).reshape(10, 3)
+    twice = Selection(Selection(Pieces(values, np.arange(10)), [1, 4, 5, 8]), [1, 3])
+    assert twice.ids.tolist() == [4, 8]
+    np.testing.assert_array_equal(read_whole(twice, 0, 2, CPU).numpy(), values[[4, 8]])
+
+
+def test_an_array_without_ids_is_known_by_its_rows():
+    points = Array(np.zeros((4, 2), np.float32))
+    assert points.ids.tolist() == [0, 1, 2, 3]
+    assert (points.dims, points.source) == (2, "")
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "tensor with a gradient"])
+def test_values_are_read_as_they_are_stored(kind):
+    values = np.arange(6, dtype=np.float32).reshape(3, 2)
+    stored = values if kind == "array" else torch.from_numpy(values)
+    if kind == "tensor with a gradient":
+        stored = stored.clone().requires_grad_()
+    points = Array(stored, np.array([7, 8, 9]), source="here")
+    piece = points.read(1, 3)
+    assert not piece.requires_grad
+    np.testing.assert_array_equal(piece.numpy(), values[1:])
+    assert points.source == "here"
