@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke test lint report clean lock schema
+.PHONY: help setup study smoke test bench lint report clean lock schema
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,12 @@ smoke: setup  ## run a tiny study through every rule
 
 test: setup  ## run all tests
 	pytest
+
+bench: RUN = results/shapes/resnet18/seed1
+bench: setup  ## measure the k-NN engine and the pipeline against their peers
+	snakemake $(RUN)/predictions/train.parquet $(RUN)/predictions/test.parquet
+	python -m benchmarks.knn $(RUN)
+	python benchmarks/pipeline.py
 
 lint: setup  ## check code, workflow and configuration
 	ruff check

@@ -1,5 +1,8 @@
 """One forward pass: a table a probe, and the network's own answer."""
 
+import itertools
+import time
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +12,7 @@ import torch
 from depthlens import tables
 from depthlens.errors import StudyError
 from depthlens.models import checkpoints
+from depthlens.probes.plan import Probe
 from depthlens.stages import activations
 
 WIDTHS = {
@@ -133,6 +137,55 @@ def test_a_pass_that_is_broken_off_leaves_no_file(tmp_path, tiny_run, blocks, mo
     with pytest.raises(KeyboardInterrupt):
         run(tiny_run, tmp_path, blocks)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_goes_wrong_while_writing_is_raised_and_leaves_no_file(
+    tmp_path, tiny_run, blocks, monkeypatch, batch
+):
+    calls, column = itertools.count(1), tables.fixed_size_list
+
+    def broken(values):
+        # The last table of the first batch, or of the last, which no other batch follows.
+        if next(calls) == batch * len(WIDTHS):
+            raise MemoryError
+        return column(values)
+
+    monkeypatch.setattr(tables, "fixed_size_list", broken)
+    with pytest.raises(MemoryError):
+        run(tiny_run, tmp_path, blocks)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_table_has_one_writer_at_a_time_however_slow(tmp_path, tiny_run, blocks, monkeypatch):
+    write, busy = activations._write, set()
+
+    def slow_at_first(writer, probe, ids, values):
+        assert probe not in busy  # two of them would crash the interpreter
+        busy.add(probe)
+        if ids[0] == 0:
+            time.sleep(0.05)
+        write(writer, probe, ids, values)
+        busy.remove(probe)
+
+    monkeypatch.setattr(activations, "_write", slow_at_first)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2 * len(WIDTHS))
+    run(tiny_run, tmp_path, blocks)
+    for probe in WIDTHS:
+        slow = tmp_path / f"activations/{probe}.parquet"
+        assert slow.read_bytes() == tiny_run.activations("test", probe).read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_an_activation_that_is_not_finite_is_named(dtype, value):
+    values = np.zeros((3, 4), dtype)
+    values[0] = np.finfo(dtype).max, np.finfo(dtype).min, -0.0, np.finfo(dtype).tiny
+    probe, ids = Probe("05-layer1", "module", "layer1"), np.array([7, 8, 9])
+    activations._check_finite(values, probe, ids)
+    values[1, 2] = value
+    with pytest.raises(StudyError, match=f"probe 05-layer1: .* example 8 is not a finite {dtype}"):
+        activations._check_finite(values, probe, ids)
 
 
 def test_an_unknown_module_is_refused_before_anything_is_written(tmp_path, tiny_run, blocks):

@@ -61,15 +61,20 @@ def _module_file(module: str) -> Path:
 
 def _imports(file: Path) -> list[str]:
     """Modules of this package that a file imports anywhere, functions included."""
+    return [name for name in _names_imported(file.read_bytes()) if _is_module(name)]
+
+
+@cache  # by content: most modules are imported by several stages
+def _names_imported(source: bytes) -> list[str]:
+    """Names below this package that a source imports: modules, and what may be in them."""
     found = []
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.append(node.module)
             found += [f"{node.module}.{alias.name}" for alias in node.names]
-    ours = [name.removeprefix("depthlens.") for name in found if name.startswith("depthlens.")]
-    return [name for name in ours if _is_module(name)]
+    return [name.removeprefix("depthlens.") for name in found if name.startswith("depthlens.")]
 
 
 def _is_module(name: str) -> bool:

@@ -81,11 +81,16 @@ class _Contest:
         shape, device = candidates.shortlist.rows.shape, frame.device
         self.squared = torch.empty(shape, dtype=torch.float64, device=device)
         self.measured = torch.empty(shape, dtype=torch.bool, device=device)
+        self.hopeless = torch.empty(shape[0], dtype=torch.bool, device=device)
         for some in self._slices():
             bounds = candidates.bounds(some)
             self.measured[some] = _undecided(bounds, n_neighbors, ranks, frame)
-            middle = bounds.lower.add_(bounds.upper).mul_(0.5 / frame.scale**2)
-            self.squared[some] = middle.clamp_min_(0)
+            middle = bounds.lower.add(bounds.upper).mul_(0.5)
+            # Where others may well be nearer than the k-th, there is little hope of a proof.
+            likely = middle.nan_to_num(torch.inf).kthvalue(n_neighbors).values
+            self.hopeless[some] = ~_complete(bounds, frame) & (bounds.lower.amax(1) < likely)
+            self.measured[some] &= ~self.hopeless[some, None]
+            self.squared[some] = middle.div_(frame.scale**2).clamp_min_(0)
 
     def result(self) -> Found:
         parts = [self._nearest(some) for some in self._slices()]
@@ -93,17 +98,16 @@ class _Contest:
 
     def _nearest(self, some: slice) -> Found:
         """Order by float32 distance, then by row, and compare with what was not kept."""
-        rows, lower, _ = self.candidates.bounds(some)
-        squared, kept = self.squared[some], rows >= 0
-        distances = squared.sqrt().float().masked_fill(~kept, torch.inf)
+        bounds = self.candidates.bounds(some)
+        rows, squared = bounds.rows, self.squared[some]
+        distances = squared.sqrt().float().masked_fill(rows < 0, torch.inf)
         # The bits of a float that is not negative are ordered as the float is.
         key = (distances.view(torch.int32).long() << 32) | rows.clamp_min(0)
         place = key.topk(self.n_neighbors, largest=False, sorted=True).indices
         farthest = squared.gather(1, place[:, -1:])[:, 0] * self.frame.scale**2
-        others = lower.amax(1)
+        others = bounds.lower.amax(1)
         proven = others - _margin(others, self.frame) > farthest
-        # With an empty place, or with all kept, there are no other references.
-        proven |= (others == torch.inf) | (kept.sum(1) == self.frame.rows)
+        proven = (proven & ~self.hopeless[some]) | _complete(bounds, self.frame)
         distances.masked_fill_(~self.measured[some], torch.nan)
         return Found(
             rows.gather(1, place).cpu().numpy(),
@@ -133,20 +137,35 @@ class _Pairs:
         self.rows, order = rows.sort()
         self._query, self._place = query[order], place[order]
         self._squared = contest.squared[start:stop]
-        self._points = read_whole(contest.candidates.points, start, stop, frame.device)
+        points = read_whole(contest.candidates.points, start, stop, frame.device)
+        self._points = points.float() if points.dtype == torch.float64 else points
         self._step = max(1, _PAIR_VALUES[frame.device.type] // frame.references.dims)
         self.done = 0
 
     def measure(self, block: torch.Tensor, first: int) -> None:
         """Squared distances, from coordinates, to the references first, first + 1, …."""
         end = int(torch.searchsorted(self.rows, first + len(block)))
+        # Arrays that are used again stay in a core's cache, and cost no page faults.
+        shape = min(self._step, end - self.done), block.shape[1]
+        references, queries = block.new_empty(shape), self._points.new_empty(shape)
+        single = queries.new_empty(shape, dtype=torch.float32)
+        double = queries.new_empty(shape, dtype=torch.float64)
         for begin in range(self.done, end, self._step):
             some = slice(begin, min(begin + self._step, end))
+            here = slice(some.stop - begin)
             query = self._query[some]
-            references = block[self.rows[some] - first].float()
-            difference = references.sub_(self._points[query].float()).double()
-            self._squared[query, self._place[some]] = torch.linalg.vecdot(difference, difference)
+            torch.index_select(block, 0, self.rows[some] - first, out=references[here])
+            torch.index_select(self._points, 0, query, out=queries[here])
+            single[here] = references[here]
+            double[here] = single[here].sub_(queries[here])
+            squared = torch.linalg.vecdot(double[here], double[here])
+            self._squared[query, self._place[some]] = squared
         self.done = end
+
+
+def _complete(bounds: Bounds, frame: Frame) -> torch.Tensor:
+    """Whether there are no other references: with an empty place, or with all kept."""
+    return (bounds.lower.amax(1) == torch.inf) | ((bounds.rows >= 0).sum(1) == frame.rows)
 
 
 def _margin(bounds: torch.Tensor, frame: Frame) -> torch.Tensor:

@@ -11,6 +11,7 @@ from depthlens.knn.screens import Screen
 # Norms up to here have distances that fit in float32.
 _LARGEST_NORM = 1e38
 _SAMPLE = (8, 32)  # pieces, rows a piece
+_MORE_THAN_SAMPLE = 1.1
 _CACHE_VALUES = 2**18
 _CHECKED_VALUES = 2**22
 
@@ -41,7 +42,7 @@ class Frame:
         if len(twice := self._ids[1:][self._ids[1:] == self._ids[:-1]]):
             raise ValueError(f"two references have the id {twice[0]}")
         self.shift = torch.zeros(references.dims, device=device)
-        self.scale = 1.0
+        self.scale, self._sample_lost = 1.0, 1.0
         sample, _ = self.prepare(_sample(references), screens.FLOAT64)
         mean = sample.mean(0)
         squares = (sample - mean).square().sum(1)
@@ -49,6 +50,13 @@ class Frame:
         self.shift = mean.float()
         if length > 0:
             self.scale = 2.0 ** -float(np.clip(np.round(np.log2(length)), -120, 120))
+        self._sample_lost = float(
+            _share_lost((sample - mean).mul_(self.scale).float(), torch.bfloat16).amax()
+        )
+
+    def lost(self, screen: Screen) -> float:
+        """What rounding takes of an operand's length, at most: measured where that is less."""
+        return min(screen.unit_input, _MORE_THAN_SAMPLE * self._sample_lost)
 
     def prepare(
         self, points: Points, screen: Screen, start: int = 0, stop: int | None = None
@@ -59,7 +67,8 @@ class Frame:
         -------
         operands : tensor of the screen's type, shape (stop - start, dims)
         squares : float tensor, shape (stop - start,)
-            Infinite where products might overflow; such an operand is 0.
+            Infinite where products might overflow, or where rounding takes more of the length than
+            `lost` says; such an operand is 0, and nothing is known of its distances.
 
         Raises
         ------
@@ -72,7 +81,7 @@ class Frame:
         shift = self.shift.to(screen.result)
         offset = float(self.shift.double().norm())
         limit = torch.finfo(screen.result).max / 2**8
-        filled = 0
+        lost, filled = self.lost(screen), 0
         while filled < stop - start:
             stored = as_tensor(points.read(start + filled, stop)).to(self.device)
             # On a CPU, as many rows at a time as a cache holds.
@@ -85,9 +94,11 @@ class Frame:
                 largest = float(squares[some].amax())
                 if not largest**0.5 / self.scale + offset <= _LARGEST_NORM:
                     require_finite(piece, points.ids[start + filled :], points.source)
-                if largest > limit:
-                    far = squares[some] > limit
-                    operands[some][far], squares[some][far] = 0, torch.inf
+                unknown = squares[some] > limit
+                if lost < screen.unit_input:
+                    unknown |= _share_lost(centred, screen.dtype) > lost
+                if unknown.any():
+                    operands[some][unknown], squares[some][unknown] = 0, torch.inf
                 filled += len(piece)
         return operands, squares
 
@@ -95,6 +106,12 @@ class Frame:
         """Row of the reference with the same id, -1 where there is none."""
         position = np.minimum(np.searchsorted(self._ids, ids), self.rows - 1)
         return np.where(self._ids[position] == ids, self._rows_by_id[position], -1)
+
+
+def _share_lost(points: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The share of each point's length that rounding takes, rounded up; 0 of the origin."""
+    error = screens.squares(points.to(dtype).to(points.dtype).sub_(points))
+    return (1.001 * error / screens.squares(points)).sqrt().nan_to_num_(0.0)
 
 
 def _sample(references: Points) -> Array:

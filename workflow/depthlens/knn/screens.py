@@ -8,8 +8,9 @@ Numerical Algorithms, 2nd edition, section 3.1), its result p̂ satisfies
     |p̂ - q·r| ≤ [(1 + u_in)² (1 + γ) (1 + u_out) - 1] · Σ|qᵢ rᵢ|
     Σ|qᵢ rᵢ| ≤ |q| |r| ≤ (|q|² + |r|²) / 2
 
-so that the squared distance lies in (1 ± ε)(|q|² + |r|²) - 2 p̂, with ε(dims) from `Screen.epsilon`.
-Whatever underflows is covered by `TINY`.
+where u_in may be what rounding takes of a point's length instead, |x̂ - x| / |x|, which is less than
+half of the unit roundoff on most data. So the squared distance lies in (1 ± ε)(|q|² + |r|²) - 2 p̂,
+with ε(dims) from `Screen.epsilon`. Whatever underflows is covered by `TINY`.
 """
 
 import contextlib
@@ -56,12 +57,21 @@ class Screen(NamedTuple):
             total += self.multiply(*piece, buffer)
         return total
 
-    def epsilon(self, dims: int) -> float:
-        """Relative error of a squared distance; see the head of this module."""
+    def epsilon(self, dims: int, lost: float | None = None) -> float:
+        """Relative error of a squared distance; see the head of this module.
+
+        Parameters
+        ----------
+        dims : int
+        lost : float, optional
+            What rounding to the operands' type takes of a point's length, at most; `unit_input`
+            if not given.
+        """
+        lost = self.unit_input if lost is None else lost
         unit = torch.finfo(self.result).eps / 2
         pieces = -(-dims // self.span)
         product = (
-            (1 + unit + self.unit_input) ** 2  # centring, then rounding to the operand's type
+            (1 + unit + lost) ** 2  # centring, then rounding to the operand's type
             * (1 + _gamma(min(dims, self.span), self.unit_sum))
             * (1 + self.unit_output)
             * (1 + _gamma(pieces, unit))

@@ -54,7 +54,7 @@ class Candidates:
         reference_squares: torch.Tensor,
     ):
         self.points, self.screen = queries.points, screen
-        self.epsilon = screen.epsilon(frame.references.dims)
+        self.epsilon = screen.epsilon(frame.references.dims, frame.lost(screen))
         self.tiny = TINY * frame.references.dims
         n_queries = len(queries.points.ids)
         self.shortlist = Shortlist(n_queries, keep, dtype=screen.result, device=frame.device)
@@ -78,7 +78,7 @@ class Candidates:
         squares : tensor, shape (n_references,)
             |r|²
         """
-        # Nothing is known of a reference so far away that products might overflow: keep it.
+        # Nothing is known of a reference without a square (see Frame.prepare): keep it.
         least = ((1 - self.epsilon) * squares).masked_fill(squares == torch.inf, -torch.inf)
         n_queries, n_references = products.shape
         step = max(1, _SCORES_AT_ONCE[products.device.type] // n_references)

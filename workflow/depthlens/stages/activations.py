@@ -2,12 +2,16 @@
 
 import contextlib
 import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
+from numpy.typing import NDArray
 
 from depthlens import tables
 from depthlens.errors import StudyError
@@ -22,7 +26,7 @@ log = logging.getLogger(__name__)
 def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg: dict) -> None:
     """Write `{output}/{probe}.parquet` for each probe, and `predictions`.
 
-    Memory holds the images and one batch of activations: it does not grow with the split.
+    Memory holds the images and two batches of activations: it does not grow with the split.
 
     Parameters
     ----------
@@ -47,23 +51,18 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
 
     answers = []
     starts = range(0, len(split.images), settings["batch_size"])
-    with Recorder(network, probes, dtype=dtype) as recorder, contextlib.ExitStack() as files:
-        writers: list = []
+    with (
+        Recorder(network, probes, dtype=dtype) as recorder,
+        _one_table_each(output, probes, about) as write,
+    ):
         for start in bar(starts, label="activations", unit="batch"):
             rows = slice(start, start + settings["batch_size"])
             batch = torch.tensor(split.images[rows], device=device)
             logits, activations = recorder(batch)
-            values = [activation.flatten(1).cpu().numpy() for activation in activations]
-            _check_finite(values, probes, split.example_id[rows], settings["dtype"])
-            if not writers:  # the first batch tells the sizes
-                writers = [
-                    files.enter_context(_writer(output, probe.name, value, about))
-                    for probe, value in zip(probes, values, strict=True)
-                ]
-            ids = pa.array(split.example_id[rows])
-            for writer, value in zip(writers, values, strict=True):
-                columns = [ids, tables.fixed_size_list(value)]
-                writer.write_batch(pa.record_batch(columns, schema=writer.schema))
+            write(
+                split.example_id[rows],
+                [activation.flatten(1).cpu().numpy() for activation in activations],
+            )
             confidence, prediction = logits.softmax(1).max(1)
             answers.append((prediction.cpu().numpy(), confidence.cpu().numpy()))
     prediction, confidence = (np.concatenate(parts) for parts in zip(*answers, strict=True))
@@ -83,20 +82,59 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
     )  # fmt: skip
 
 
-def _check_finite(
-    values: list[np.ndarray], probes: list[Probe], ids: np.ndarray, dtype: str
-) -> None:
-    for value, probe in zip(values, probes, strict=True):
-        finite = np.isfinite(value).all(axis=1)
-        if not finite.all():
-            cure = "; set activations.dtype to float32" if dtype == "float16" else ""
-            raise StudyError(
-                f"probe {probe.name}: the activation of example {ids[np.argmin(finite)]} is not a "
-                f"finite {dtype}{cure}"
-            )
+@contextlib.contextmanager
+def _one_table_each(
+    folder: Path, probes: Sequence[Probe], about: dict
+) -> Iterator[Callable[[NDArray, Sequence[NDArray]], None]]:
+    """A function that writes one batch of every probe while its caller computes the next.
+
+    It takes ids and activations, and hands them over once the batch before is written: so rows
+    stay in order, two batches are in memory, and what went wrong with one is raised at the next.
+    """
+    writers: list[pq.ParquetWriter] = []
+    pending: list[Future] = []
+
+    def finish() -> None:
+        for part in pending:
+            part.result()
+        pending.clear()
+
+    def write(ids: NDArray, values: Sequence[NDArray]) -> None:
+        if not writers:  # the first batch tells the sizes
+            for probe, value in zip(probes, values, strict=True):
+                writers.append(files.enter_context(_writer(folder, probe.name, value, about)))
+        finish()
+        for probe, writer, value in zip(probes, writers, values, strict=True):
+            pending.append(threads.submit(_write, writer, probe, ids, value))
+
+    # Threads end before files do: none may be closed or taken away while it is written to.
+    with contextlib.ExitStack() as files, ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        yield write
+        finish()
 
 
-def _writer(folder: Path, name: str, sample: np.ndarray, about: dict) -> AbstractContextManager:
+def _write(writer: pq.ParquetWriter, probe: Probe, ids: NDArray, values: NDArray) -> None:
+    _check_finite(values, probe, ids)
+    columns = [pa.array(ids), tables.fixed_size_list(values)]
+    writer.write_batch(pa.record_batch(columns, schema=writer.schema))
+
+
+def _check_finite(values: NDArray, probe: Probe, ids: NDArray) -> None:
+    # The exponent of infinities and NaN is all ones: np.isfinite is eight times as slow on float16.
+    bits = values.view(f"u{values.itemsize}")
+    ones = np.array(np.inf, values.dtype).view(bits.dtype)
+    finite = (bits & ones).max(axis=1) < ones
+    if not finite.all():
+        cure = "; set activations.dtype to float32" if values.dtype == np.float16 else ""
+        raise StudyError(
+            f"probe {probe.name}: the activation of example {ids[np.argmin(finite)]} is not a "
+            f"finite {values.dtype}{cure}"
+        )
+
+
+def _writer(
+    folder: Path, name: str, sample: NDArray, about: dict
+) -> AbstractContextManager[pq.ParquetWriter]:
     columns = [
         pa.field("example_id", pa.int32(), nullable=False),
         tables.fixed_size_list_field("activation", sample),
