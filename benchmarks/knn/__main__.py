@@ -37,7 +37,7 @@ class Sizes(NamedTuple):
     """rows, dims and queries of the search that must fit in memory"""
 
 
-DEFAULT = Sizes((16384, 4096, 512), (2, 2, 3), 500, (300_000, 16_384, 200))
+DEFAULT = Sizes((16384, 4096, 512), (2, 2, 3), 500, (300_000, 16_384, 100))
 QUICK = Sizes((512, 128, 64), (2, 2, 2), 50, (4_000, 512, 40))
 
 

@@ -35,10 +35,8 @@ def measure(run: Run, *, sample: int, log: Log) -> dict:
     probes = {}
     for probe, dims in run.dims.items():
         with watching() as watch:
-            both = _classify(run, probe, (TEST, LEAVE_ONE_OUT), "auto")
-        seconds, found = both
-        float32, _ = _classify(run, probe, (TEST, LEAVE_ONE_OUT), "float32")
-        alone, _ = _classify(run, probe, (LEAVE_ONE_OUT,), "auto")
+            seconds, found = _classify(run, probe, "auto")
+        float32, _ = _classify(run, probe, "float32")
         checked = exactness.check(run, probe, found, sample=sample)
         n_test, n_train = (len(found[split].rows) for split in (TEST, LEAVE_ONE_OUT))
         operations = 2.0 * dims * n_train
@@ -47,7 +45,6 @@ def measure(run: Run, *, sample: int, log: Log) -> dict:
             "dims": dims,
             "seconds": seconds,
             "seconds float32": float32,
-            "seconds leave-one-out": alone,
             "seconds of float32 products": operations * (n_test + n_train) / rate,
             "parts": dict(watch.seconds),
             "proven": {split: near.proven for split, near in found.items()},
@@ -80,23 +77,20 @@ def on_gpu(run: Run, *, device: torch.device, log: Log) -> dict:
     return {"device": name, "peak": peak, "probes": probes}
 
 
-def _classify(
-    run: Run, probe: str, splits: tuple[str, ...], precision: str
-) -> tuple[float, dict[str, Neighbours]]:
+def _classify(run: Run, probe: str, precision: str) -> tuple[float, dict[str, Neighbours]]:
     """What `stages.knn.run` does, but for a precision to begin with and for what it returns."""
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         points = tables.Rows(run.path("train", probe), "activation")
         voters = knn.read_labels(run.labels, points)
-        queries = run.path("test", probe) if TEST in splits else None
-        test = Path(folder) / "test.parquet" if queries else None
-        sets, outputs = knn.problem(points, queries, test, Path(folder) / "train.parquet")
+        tables_to_write = Path(folder) / "test.parquet", Path(folder) / "train.parquet"
+        sets, outputs = knn.problem(points, run.path("test", probe), *tables_to_write)
         options = {"n_neighbors": K, "ranks": [K], "memory": MEMORY, "precision": precision}
         found = nearest(sets, points, **options)
         for (query, _), near, path in zip(sets, found, outputs, strict=True):
             inputs = {"queries": query.source, "references": points.source, "labels": run.labels}
             knn.write(path, query.ids, near, voters, tables.describe("knn", {}, inputs))
-        return time.perf_counter() - begin, dict(zip(splits, found, strict=True))
+        return time.perf_counter() - begin, dict(zip((TEST, LEAVE_ONE_OUT), found, strict=True))
 
 
 def _seconds_on(device: torch.device, asked: list[Queries], points: Array) -> float:

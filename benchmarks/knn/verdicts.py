@@ -79,10 +79,8 @@ def _whole_study(study: dict, has_amx: bool) -> list[Row]:
     probes = study["probes"].values()
     total = {
         name: sum(probe[name] for probe in probes)
-        for name in (
-            "seconds", "seconds float32", "seconds leave-one-out", "seconds of float32 products",
-        )
-    }  # fmt: skip
+        for name in ("seconds", "seconds float32", "seconds of float32 products")
+    }
     alone = total["seconds of float32 products"]
     work, against = f"{len(probes)} probes, Parquet to votes", "float32 products alone"
     shares = {}
@@ -100,10 +98,11 @@ def _whole_study(study: dict, has_amx: bool) -> list[Row]:
         f"{seconds / alone:.2f} × ({seconds:.0f} s, {alone:.0f} s)",
         MET if seconds <= SHARE_OF_PRODUCTS[False] * alone else MISSED,
     )  # fmt: skip
-    seconds = total["seconds leave-one-out"]
+    # The test queries are in it as well: less than leave-one-out alone need not be measured.
+    seconds = total["seconds"]
     verdict = MET if seconds <= LEAVE_ONE_OUT_SECONDS else MISSED
     leave_one_out = Row(
-        f"leave-one-out, {len(probes)} probes", "—", f"≤ {LEAVE_ONE_OUT_SECONDS / 60:g} min",
+        f"leave-one-out and test queries, {len(probes)} probes", "—", f"≤ {LEAVE_ONE_OUT_SECONDS / 60:g} min",
         f"{seconds / 60:.1f} min", verdict,
     )  # fmt: skip
     return [
