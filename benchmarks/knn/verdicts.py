@@ -102,8 +102,8 @@ def _whole_study(study: dict, has_amx: bool) -> list[Row]:
     seconds = total["seconds"]
     verdict = MET if seconds <= LEAVE_ONE_OUT_SECONDS else MISSED
     leave_one_out = Row(
-        f"leave-one-out and test queries, {len(probes)} probes", "—", f"≤ {LEAVE_ONE_OUT_SECONDS / 60:g} min",
-        f"{seconds / 60:.1f} min", verdict,
+        f"leave-one-out and test queries, {len(probes)} probes", "—",
+        f"≤ {LEAVE_ONE_OUT_SECONDS / 60:g} min", f"{seconds / 60:.1f} min", verdict,
     )  # fmt: skip
     return [
         shares[True],
