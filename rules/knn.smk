@@ -45,6 +45,9 @@ else:
     scattergather:
         references=study.config.knn.shards,
 
+    # gather fills in one wildcard; doubled braces keep the others for the rule.
+    ESCAPED_RUN = RUN.replace("{", "{{").replace("}", "}}")
+
     rule neighbours:
         """Find what one shard of the references has to offer to the examples of all splits."""
         input:
@@ -79,10 +82,8 @@ else:
     rule votes:
         """Classify the examples of a split by what all shards of the references offer."""
         input:
-            # gather fills in one wildcard; doubled braces keep the others for the rule.
             neighbours=gather.references(
-                RUN.replace("{", "{{").replace("}", "}}")
-                + "/knn/shards/{scatteritem}/{{split}}/{{probe}}.parquet"
+                f"{ESCAPED_RUN}/knn/shards/{{scatteritem}}/{{{{split}}}}/{{{{probe}}}}.parquet"
             ),
             references=f"{RUN}/activations/train/{{probe}}.parquet",
             labels=f"{RUN}/predictions/train.parquet",
