@@ -595,3 +595,10 @@ def test_no_queries_have_no_neighbours():
     assert sum(none.proven.values()) == 0
     assert len(some.rows) == 20
     assert nearest([], references, n_neighbors=4) == []
+
+
+@pytest.mark.parametrize(("k", "ranks"), [(0, None), (-1, None), (3, []), (3, [0]), (3, [4])])
+def test_neighbours_or_ranks_out_of_range_are_refused(k, ranks):
+    points = Array(np.eye(9, dtype=np.float32))
+    with pytest.raises(ValueError, match=f"{k} neighbours asked for, with ranks"):
+        nearest([Queries(points)], points, n_neighbors=k, ranks=ranks)

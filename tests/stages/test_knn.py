@@ -134,19 +134,22 @@ def test_shards_find_what_one_job_finds(tmp_path, tiny_run, blocks, shards, prob
             references=references,
             shard=f"{number}-of-{shards}",
             queries=tiny_run.activations("test", probe),
-            output=tmp_path / f"test/{number}.parquet",
-            leave_one_out=tmp_path / f"train/{number}.parquet",
+            output=tmp_path / f"test/{number}/{probe}.parquet",
+            leave_one_out=tmp_path / f"train/{number}/{probe}.parquet",
             cfg=blocks["knn"],
         )
     for split in ("train", "test"):
         votes.run(
-            neighbours=sorted((tmp_path / split).iterdir()),
+            neighbours=sorted((tmp_path / split).rglob("*.parquet")),
             references=references,
             labels=tiny_run.predictions("train"),
             output=tmp_path / f"{split}.parquet",
             cfg=blocks["knn"],
         )
         assert_same_table(tmp_path / f"{split}.parquet", tiny_run.knn(split, probe))
+        # Shards of a study have the same file name in folders of their own: all are recorded.
+        inputs = tables.metadata(tmp_path / f"{split}.parquet")["inputs"]
+        assert len(inputs) == shards + 2
 
 
 @pytest.mark.parametrize("shard", ["0-of-2", "3-of-2", "2", "a-of-b", "1-of-0"])

@@ -78,9 +78,13 @@ def nearest(
     Raises
     ------
     ValueError
-        If there are fewer than k references, dimensions differ, two references have the same id,
-        or a value is infinite, not a number or too large; the message says which example's.
+        If k or a rank is out of range, there are fewer than k references, dimensions differ, two
+        references have the same id, or a value is infinite, not a number or too large; the message
+        says which example's.
     """
+    ranks = range(1, n_neighbors + 1) if ranks is None else ranks
+    if not ranks or not all(1 <= rank <= n_neighbors for rank in ranks):
+        raise ValueError(f"{n_neighbors} neighbours asked for, with ranks {list(ranks)}")
     for points, exclude_self in queries:
         if points.dims != references.dims:
             raise ValueError(f"queries have {points.dims} dims, references {references.dims}")
@@ -91,7 +95,7 @@ def nearest(
             )
     frame = Frame(references, torch.device(device))
     ladder = screens.choose(frame.device, references.dims, precision)
-    asked = {"n_neighbors": n_neighbors, "ranks": ranks or range(1, n_neighbors + 1)}
+    asked = {"n_neighbors": n_neighbors, "ranks": ranks}
     answers = [_Answer(points, exclude_self, n_neighbors) for points, exclude_self in queries]
     with torch.inference_mode(), screens.pinned_precision():
         for screen in ladder[:-1]:

@@ -40,7 +40,7 @@ def run(
         rows, distances = tables.matrix(table["row"]), tables.matrix(table["distance"])
         shards.append(Neighbours(rows, distances, {}))
     near = merge(shards, n_neighbors=cfg["n_neighbors"])
-    inputs = {path.stem: path for path in neighbours}
+    inputs = {f"neighbours/{number}": path for number, path in enumerate(neighbours, 1)}
     write(
         output,
         ids,
