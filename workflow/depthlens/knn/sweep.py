@@ -13,9 +13,12 @@ from depthlens.knn.shortlist import Shortlist
 Progress = Callable[[float], None]
 """Called with the share of the products that are done, 0 … 1."""
 
-_SCORES_AT_ONCE = {"cpu": 2**19, "cuda": 2**28}  # on a CPU, as many as a cache holds
-_MOST_ROWS = 2**13
-_PRODUCTS_BYTES = 2**25
+_SCORES_AT_ONCE = {"cpu": 2**20, "cuda": 2**28}  # on a CPU, as many as a cache holds
+# Short points cost more to select than to multiply: less if more of them are seen at a time.
+_MOST_ROWS, _MOST_ROWS_SYMMETRIC = 2**15, 2**13
+_LONG_BLOCK_BYTES = 2**26
+_SYMMETRIC_POINT_BYTES = 2**12  # shorter points: better large tiles than half of the products
+_PRODUCTS_BYTES = 31 * 2**20  # from 32 MiB on, malloc asks for new pages each time
 
 
 class Queries(NamedTuple):
@@ -61,7 +64,9 @@ class Candidates:
         self.squares = torch.zeros(n_queries, dtype=screen.result, device=frame.device)
         self.reference_squares = reference_squares
         # |q - r| is |r - q|: among the references themselves, half of the products are enough.
-        self.symmetric = queries.exclude_self and queries.points is frame.references
+        point_bytes = frame.references.dims * screen.dtype.itemsize
+        among_themselves = queries.exclude_self and queries.points is frame.references
+        self.symmetric = among_themselves and point_bytes >= _SYMMETRIC_POINT_BYTES
         self.own_rows = None
         if queries.exclude_self:
             own_rows = frame.own_rows(queries.points.ids)
@@ -142,14 +147,17 @@ def sweep(
     ValueError
         As `Frame.prepare` does.
     """
+    squares = torch.zeros(frame.rows, dtype=screen.result, device=frame.device)
+    known = [Candidates(queries, frame, screen, keep, squares) for queries in sets]
+
     row_bytes = frame.references.dims * screen.dtype.itemsize
-    length = int(max(1, min(_MOST_ROWS, 0.15 * memory / row_bytes)))
+    most = _MOST_ROWS_SYMMETRIC
+    if not any(owner.symmetric for owner in known):
+        most = max(most, min(_MOST_ROWS, _LONG_BLOCK_BYTES // row_bytes))
+    length = int(max(1, min(most, 0.15 * memory / row_bytes)))
     resident = max(length, int(0.6 * memory / row_bytes))
     height = max(1, min(length, _PRODUCTS_BYTES // (length * screen.dtype.itemsize)))
     buffer = torch.empty(height * length, dtype=screen.dtype, device=frame.device)
-
-    squares = torch.zeros(frame.rows, dtype=screen.result, device=frame.device)
-    known = [Candidates(queries, frame, screen, keep, squares) for queries in sets]
     blocks = _spans(0, frame.rows, length)
     done, all_products = 0, len(blocks) * sum(len(owner.squares) for owner in known)
     for batch in batches(known, length, resident):
