@@ -153,6 +153,6 @@ def _exactness(study: dict) -> Row:
         "neighbours",
         "brute force in float64",
         "identical but for ties in float32",
-        f"{count['queries']:,} queries: {count['ties']} ties, {count['wrong']} wrong",
+        f"of {count['queries']:,} queries, ties: {count['ties']}, wrong: {count['wrong']}",
         MISSED if count["wrong"] else MET,
     )
