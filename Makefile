@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke test bench lint report clean lock schema
+.PHONY: help setup study smoke test bench lint why verify report clean lock schema
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,13 @@ lint: setup  ## check code, workflow and configuration
 	snakemake --lint
 	depthlens check config.yaml
 	depthlens check tests/smoke.yaml
+
+why: TARGET = all
+why: setup  ## say why TARGET would be made again: make why TARGET=reports/index.html
+	@depthlens why $(TARGET)
+
+verify: setup  ## check every file of the study against its record
+	@depthlens verify
 
 report:  ## say where the report is, and open it where there is a screen
 	@test -f reports/index.html || (echo "no report yet: run make study" && false)

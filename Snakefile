@@ -1,10 +1,12 @@
 """The study from images to report. `snakemake` makes all of it; see README.md for the targets."""
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from depthlens.chapters import difficulty
 from depthlens.errors import StudyError
-from depthlens.study import RUN, Study, digest
+from depthlens.provenance import journal
+from depthlens.study import RUN, TRAINED, Study
 
 # A --configfile replaces config.yaml; merged, the default study would run as well.
 if not workflow.overwrite_configfiles:
@@ -42,8 +44,7 @@ localrules:
 rule all:
     """The whole study."""
     input:
-        f"{REPORTS}/index.html",
-        study.paths(*[f"depth/{split}.parquet" for split in study.config.study.splits]),
+        study.targets,
 
 
 include: "rules/data.smk"
@@ -53,3 +54,30 @@ include: "rules/knn.smk"
 include: "rules/difficulty.smk"
 include: "rules/report.smk"
 include: "rules/smoke.smk"
+
+
+# Last: by now every rule has said which code it runs. Jobs that Snakemake starts elsewhere read
+# this file as well, and leave the journal to it.
+ALONE = workflow.is_main_process and journal.begin()
+if ALONE:
+    try:
+        for sentence in study.settle():
+            logger.warning(sentence)
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onstart:
+    if not ALONE:
+        raise WorkflowError(
+            "another snakemake works in this folder; wait for it, or work in another "
+            "with --directory"
+        )
+
+
+onsuccess:
+    study.finish()
+
+
+onerror:
+    study.settle()

@@ -21,7 +21,7 @@ rule probes:
         "../envs/depthlens.yaml"
     params:
         cfg=study.block("activations", "models.{model}"),
-        code=digest("stages.probes"),
+        code=study.digest("stages.probes"),
     shell:
         "depthlens probes --images {input.images:q} --checkpoint {input.checkpoint:q}"
         " --output {output:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
@@ -54,7 +54,7 @@ for model in study.config.study.models:
             gpu=1,
         params:
             cfg=study.block("activations", f"models.{model}"),
-            code=digest("stages.activations"),
+            code=study.digest("stages.activations"),
             folder=f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}",
         shell:
             "depthlens activations --images {input.images:q} --checkpoint {input.checkpoint:q}"

@@ -31,7 +31,7 @@ for dataset in study.datasets("shapes"):
             "../envs/depthlens.yaml"
         params:
             cfg=study.block(f"datasets.{dataset}"),
-            code=digest("stages.generate"),
+            code=study.digest("stages.generate"),
         shell:
             "depthlens generate --split {wildcards.split} --output {output:q}"
             " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
@@ -52,7 +52,7 @@ for dataset in study.datasets("torchvision"):
             "../envs/depthlens.yaml"
         params:
             cfg=study.block(f"datasets.{dataset}"),
-            code=digest("stages.import_images"),
+            code=study.digest("stages.import_images"),
         shell:
             "depthlens import-images --split {wildcards.split} --output {output:q}"
             " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

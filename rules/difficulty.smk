@@ -33,7 +33,7 @@ rule convergence:
         "../envs/depthlens.yaml"
     params:
         cfg=study.block("convergence"),
-        code=digest("stages.convergence"),
+        code=study.digest("stages.convergence"),
     shell:
         "depthlens convergence --train-predictions {input.train:q}"
         " --test-predictions {input.test:q} --output {output:q}"
@@ -61,7 +61,7 @@ for model in study.config.study.models:
         conda:
             "../envs/depthlens.yaml"
         params:
-            code=digest("stages.depth"),
+            code=study.digest("stages.depth"),
         shell:
             "depthlens depth {input.knn:q}"
             " --predictions {input.predictions:q} --convergence {input.convergence:q}"
@@ -95,7 +95,7 @@ rule difficulty_figures:
         "../envs/depthlens.yaml"
     params:
         cfg=study.block("figures"),
-        code=digest("stages.figures"),
+        code=study.digest("stages.figures"),
         folder=FIGURES,
     shell:
         "depthlens figures --train-images {input.train_images:q}"
@@ -123,7 +123,7 @@ rule difficulty_claims:
         "../envs/depthlens.yaml"
     params:
         cfg=study.block("chapters.difficulty"),
-        code=digest("stages.claims"),
+        code=study.digest("stages.claims"),
         runs=[run.folder for run in study.runs()],
     shell:
         "depthlens claims {params.runs:q} --output {output:q}"

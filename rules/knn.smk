@@ -33,7 +33,7 @@ if study.config.knn.shards == 1:
             mem_mb=int(1000 * study.config.knn.memory + 500),
         params:
             cfg=study.block("knn"),
-            code=digest("stages.knn"),
+            code=study.digest("stages.knn"),
         shell:
             "depthlens knn --references {input.references:q} --labels {input.labels:q}"
             " --queries {input.queries:q} --output {output.test:q}"
@@ -71,7 +71,7 @@ else:
             mem_mb=int(1000 * study.config.knn.memory + 500),
         params:
             cfg=study.block("knn"),
-            code=digest("stages.neighbours"),
+            code=study.digest("stages.neighbours"),
         shell:
             "depthlens neighbours --references {input.references:q}"
             " --shard {wildcards.scatteritem:q}"
@@ -97,7 +97,7 @@ else:
             "../envs/depthlens.yaml"
         params:
             cfg=study.block("knn"),
-            code=digest("stages.votes"),
+            code=study.digest("stages.votes"),
         shell:
             "depthlens votes {input.neighbours:q} --references {input.references:q}"
             " --labels {input.labels:q} --output {output:q}"

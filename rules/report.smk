@@ -37,7 +37,7 @@ rule study_report:
         "../envs/depthlens.yaml"
     params:
         cfg=study.block(),
-        code=digest("stages.report"),
+        code=study.digest("stages.report"),
         runs=[run.folder for run in study.runs()],
     shell:
         "depthlens report {params.runs:q} --data data --claims {input.claims:q}"

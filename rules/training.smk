@@ -1,8 +1,8 @@
 """One trained network for every dataset × model × seed.
 
-Reads   data/{dataset}/{train,test}.parquet, config.yaml (training, models)
+Reads   data/{dataset}/{train,test}.parquet, config.yaml (checkpoints, training, models)
 Makes   results/{dataset}/{model}/seed{seed}/{checkpoint.safetensors, history, dynamics}
-Steps   train
+Steps   train; or, where checkpoints.source is pull, dvc pull for what is not there
 """
 
 
@@ -12,32 +12,54 @@ rule checkpoints:
         study.paths("checkpoint.safetensors"),
 
 
-rule train:
-    """Train a network and record what each training example went through."""
-    input:
-        train="data/{dataset}/train.parquet",
-        test="data/{dataset}/test.parquet",
-    output:
-        checkpoint=f"{RUN}/checkpoint.safetensors",
-        history=f"{RUN}/history.parquet",
-        dynamics=f"{RUN}/dynamics.parquet",
-    log:
-        f"{RUN}/logs/train.log",
-    benchmark:
-        f"{RUN}/benchmarks/train.tsv"
-    conda:
-        "../envs/depthlens.yaml"
-    threads: study.config.training.threads
-    resources:
-        mem_mb=4000,
-        gpu=1,
-    params:
-        cfg=study.block("training", "models.{model}"),
-        code=digest("stages.train"),
-        # No output: Snakemake would delete it with the outputs of a killed job.
-        resume=f"{RUN}/resume.safetensors",
-    shell:
-        "depthlens train --train-images {input.train:q} --test-images {input.test:q}"
-        " --seed {wildcards.seed} --checkpoint {output.checkpoint:q}"
-        " --history {output.history:q} --dynamics {output.dynamics:q}"
-        " --resume {params.resume:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+if study.config.checkpoints.source == "train":
+
+    rule train:
+        """Train a network and record what each training example went through."""
+        input:
+            train="data/{dataset}/train.parquet",
+            test="data/{dataset}/test.parquet",
+        output:
+            checkpoint=f"{RUN}/checkpoint.safetensors",
+            history=f"{RUN}/history.parquet",
+            dynamics=f"{RUN}/dynamics.parquet",
+        log:
+            f"{RUN}/logs/train.log",
+        benchmark:
+            f"{RUN}/benchmarks/train.tsv"
+        conda:
+            "../envs/depthlens.yaml"
+        threads: study.config.training.threads
+        resources:
+            mem_mb=4000,
+            gpu=1,
+        params:
+            cfg=study.block("training", "models.{model}"),
+            code=study.digest("stages.train"),
+            # No output: Snakemake would delete it with the outputs of a killed job.
+            resume=f"{RUN}/resume.safetensors",
+        shell:
+            "depthlens train --train-images {input.train:q} --test-images {input.test:q}"
+            " --seed {wildcards.seed} --checkpoint {output.checkpoint:q}"
+            " --history {output.history:q} --dynamics {output.dynamics:q}"
+            " --resume {params.resume:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+
+else:
+
+    # Files that are there have no rule: nothing can make Snakemake train, or pull, again.
+    for run in study.runs_to_pull():
+
+        rule:
+            name:
+                f"pull_{run.dataset}_{run.model}_seed{run.seed}"
+            output:
+                [f"{run.folder}/{name}" for name in TRAINED],
+            log:
+                f"{run.folder}/logs/pull.log",
+            conda:
+                "../envs/depthlens.yaml"
+            # DVC keeps other processes out.
+            resources:
+                dvc=1,
+            shell:
+                "dvc pull {output:q} 2> >(tee {log:q} >&2)"

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from depthlens import provenance
 from depthlens.errors import ConfigError, StudyError
 from depthlens.models import networks
 from depthlens.probes.plan import plan
-from depthlens.study import Study, digest
+from depthlens.provenance.code import code_digest
+from depthlens.study import Study
 
 
 @pytest.fixture
@@ -133,8 +133,8 @@ def test_faults_name_the_file_they_are_in(values):
         Study(values, source="here.yaml")
 
 
-def test_a_digest_is_that_of_the_code():
-    assert digest("stages.depth") == provenance.code_digest("stages.depth")
+def test_a_digest_is_that_of_the_code(study):
+    assert study.digest("stages.depth") == code_digest("stages.depth")
 
 
 def test_asking_a_study_needs_no_torch():

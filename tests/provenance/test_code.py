@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from depthlens import provenance
 from depthlens.errors import StudyError
+from depthlens.provenance import code as provenance
 
 
 @pytest.fixture

@@ -40,7 +40,6 @@ def example(**changes):
         runs=[section],
         claims=page.claims_table(changes.get("findings", [])),
         config="study: {}",
-        made_of=[],
     )
 
 
@@ -49,6 +48,13 @@ def test_page_loads_nothing_from_elsewhere():
     assert check.external(document) == []
     assert not re.search(r"https?://", document)
     assert "default-src 'none'" in document
+
+
+def test_page_about_the_machine_holds_its_tables_and_loads_nothing():
+    about = Table(id="t", caption="Versions", columns=["package"], rows=[[Cell("<torch>")]])
+    document = page.render_machine("Machine", [about])
+    assert check.external(document) == []
+    assert "<title>Machine</title>" in document and "&lt;torch&gt;" in document
 
 
 def test_text_of_a_study_is_escaped_and_the_script_is_not():

@@ -21,6 +21,8 @@ _COPIED = (
     "docs/captions",
     "dvc.yaml",
     ".dvcignore",
+    ".dvc/config",
+    ".gitignore",
 )
 
 
@@ -30,16 +32,21 @@ class Copy:
 
     folder: Path
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command; show what it said if it failed although it should not."""
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which commands are those of this interpreter, on the copy's package."""
+        return {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "workflow"),
         }
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command; show what it said if it failed although it should not."""
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,

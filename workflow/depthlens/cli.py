@@ -270,6 +270,55 @@ def report(
     )
 
 
+_config = click.option(
+    "--config",
+    "path",
+    type=_FILE,
+    default=Path("config.yaml"),
+    show_default=True,
+    help="Configuration of the study.",
+)
+
+
+@cli.command()
+@click.argument("targets", nargs=-1)
+@_config
+def why(targets: tuple[str, ...], path: Path) -> None:
+    """Say in one line each why TARGETS (files or rules) would be made again; by default, all."""
+    from depthlens import config
+    from depthlens.why import why
+
+    values = config.load(path).model_dump(mode="json")
+    for target in targets or ("all",):
+        click.echo(why(target, values))
+
+
+@cli.command()
+@_config
+@click.option(
+    "--against",
+    type=_FILE,
+    help="Folder of the report of the same study, made elsewhere: compare with that.",
+)
+def verify(path: Path, against: Path | None) -> None:
+    """Check every file of the study against its record, or against another machine's study."""
+    from depthlens import config
+    from depthlens.study import Study
+    from depthlens.verify import compare
+    from depthlens.verify import verify as check
+
+    study = Study(config.load(path).model_dump(mode="json"), source=str(path))
+    found = compare(study, against) if against else check(study)
+    for difference in found.differences:
+        click.echo(difference)
+    for name in found.absent:
+        click.echo(f"{name}: not here; it is made again when something needs it")
+    said = "equal to the other study's" if against else "as recorded"
+    click.echo(f"{found.checked} files are {said}, {len(found.differences)} differences")
+    if found.differences:
+        sys.exit(1)
+
+
 @cli.command()
 @_file("--output", "JSON schema to write.")
 def schema(output: Path) -> None:

@@ -160,6 +160,14 @@ class Training(Block):
     )
 
 
+class Checkpoints(Block):
+    """Where trained networks come from."""
+
+    source: Literal["train", "pull"] = Field(
+        description="train them here, or let DVC pull those that others trained"
+    )
+
+
 class Convergence(Block):
     """When a network has learned enough for its difficulties to mean something."""
 
@@ -224,6 +232,7 @@ class Config(Block):
     datasets: dict[Name, Dataset]
     models: dict[Name, Network]
     training: Training
+    checkpoints: Checkpoints
     convergence: Convergence
     activations: Activations
     knn: KNN

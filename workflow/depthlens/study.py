@@ -7,17 +7,28 @@ network's probes, which only torchvision knows, are kept in `.snakemake/` once t
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
 
 from depthlens import config as models
 from depthlens import tables
-from depthlens.provenance import code_digest
+from depthlens.errors import ArtifactError
+from depthlens.provenance import journal
+from depthlens.provenance.code import code_digest, module_digests
+from depthlens.provenance.manifest import manifest
+from depthlens.report import machine
 
 RUN = "results/{dataset}/{model}/seed{seed}"
 """Folder of one run: wildcards that a rule fills in."""
+
+TRAINED = ("checkpoint.safetensors", "history.parquet", "dynamics.parquet")
+"""What training leaves in the folder of a run."""
+
+_ARTIFACTS = {".parquet", ".safetensors", ".json", ".svg", ".png"}
+_BESIDE = {"logs", "benchmarks", "shards", "resume.safetensors"}
+"""What rules leave beside their outputs."""
 
 
 class Run(NamedTuple):
@@ -52,6 +63,7 @@ class Study:
     def __init__(self, values: Mapping, *, source: str) -> None:
         self.config = models.check(values, source=source)
         self._blocks = self.config.model_dump(mode="json")
+        self._stages: set[str] = set()
 
     def runs(self) -> Iterator[Run]:
         """Every dataset × model × seed that is studied."""
@@ -65,6 +77,14 @@ class Study:
         """Every pattern below the folder of every run, patterns outermost."""
         return [f"{run.folder}/{pattern}" for pattern in patterns for run in self.runs()]
 
+    def runs_to_pull(self) -> list[Run]:
+        """Runs whose trained network is not here."""
+        return [
+            run
+            for run in self.runs()
+            if not all(Path(run.folder, name).exists() for name in TRAINED)
+        ]
+
     def figures(self, run: Run | None = None) -> str:
         """Folder of a run's figures; of any run's, with wildcards, where none is given."""
         folder = f"{self.config.study.reports}/figures" + RUN.removeprefix("results")
@@ -73,6 +93,74 @@ class Study:
     def datasets(self, source: str) -> list[str]:
         """Names of the datasets of one source, studied or not."""
         return [name for name, block in self.config.datasets.items() if block.source == source]
+
+    @property
+    def targets(self) -> list[str]:
+        """What the whole study ends with."""
+        depth = [f"depth/{split}.parquet" for split in self.config.study.splits]
+        return [f"{self.config.study.reports}/index.html", *self.paths(*depth)]
+
+    def settle(self) -> list[str]:
+        """Hold every file of the study against what is known of it; see `provenance.journal`.
+
+        Returns
+        -------
+        list of str
+            One sentence for each file that will be made again, and for each package whose version
+            is not the one that the results were made with.
+        """
+        modules = {code_digest(stage): module_digests(stage) for stage in self._stages}
+        found = journal.settle(self._files(), modules=modules)
+        if found.made:
+            here = {"versions": machine.versions(), "machine": machine.hardware()}
+            tables.write_json(self._environment, here)
+        return [
+            *self._other_versions(),
+            *(f"{path} will be made again: {why}" for path, why in found.unusable.items()),
+        ]
+
+    def finish(self) -> None:
+        """Keep a record of what was made and, if the study is whole, list it in manifest.json."""
+        self.settle()
+        path = Path(self.config.study.reports, "manifest.json")
+        try:
+            tables.write_json(path, manifest(self.targets))
+        except ArtifactError:  # only a part of the study was asked for
+            path.unlink(missing_ok=True)
+
+    @property
+    def _environment(self) -> Path:
+        """Where versions and hardware stand: beside the results, as they would change bytes."""
+        return Path(self.config.study.reports, "environment.json")
+
+    def _other_versions(self) -> Iterator[str]:
+        if not self._environment.exists():
+            return
+        there = tables.read_json(self._environment).get("versions", {})
+        for package, version in machine.versions().items():
+            if there.get(package, version) != version:
+                yield (
+                    f"the results were made with {package} {there[package]}, here is {version}: "
+                    "what is made now may differ in the last digits"
+                )
+
+    def _files(self) -> list[str]:
+        """Every artifact of the study that is there and that a rule makes."""
+        reports = Path(self.config.study.reports)
+        folders = [Path("data", name) for name in self.config.study.datasets]
+        folders += [Path(run.folder) for run in self.runs()]
+        folders += [Path(self.figures(run)) for run in self.runs()]
+        found = [reports / name for name in ("index.html", "summary.json", "claims.csv")]
+        foreign = TRAINED if self.config.checkpoints.source == "pull" else ()
+        for folder in folders:
+            found += [path for path in folder.rglob("*") if path.suffix in _ARTIFACTS]
+        return [
+            path.as_posix()
+            for path in found
+            if path.is_file()
+            and not path.name.startswith(".")
+            and not _BESIDE.union(foreign).intersection(path.parts)
+        ]
 
     def block(self, *keys: str) -> str | Callable[..., str]:
         """The only part of the config that a rule may see, as JSON with sorted keys.
@@ -94,6 +182,11 @@ class Study:
             return self._json(keys, {})
         return lambda wildcards: self._json(keys, wildcards)
 
+    def digest(self, stage: str) -> str:
+        """Contents of a stage's module and of all of ours that it imports, 16 hex digits."""
+        self._stages.add(stage)
+        return code_digest(stage)
+
     def probes(self, model: str) -> list[str]:
         """Names of the probes of a network, in forward order.
 
@@ -106,7 +199,7 @@ class Study:
             "architecture": self.config.models[model].architecture,
             "probes": self.config.activations.probes,
             "code": code_digest("probes.plan"),
-            "torchvision": version("torchvision"),
+            "torchvision": metadata.version("torchvision"),
         }
         key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         kept = Path(".snakemake", "depthlens", f"probes-{key}.json")
@@ -127,8 +220,3 @@ class Study:
             blocks["model" if key.startswith("models.") else key] = block
         value = blocks if len(keys) > 1 else block
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def digest(stage: str) -> str:
-    """Contents of a stage's module and of every module of ours that it imports, 16 hex digits."""
-    return code_digest(stage)

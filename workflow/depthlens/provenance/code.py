@@ -7,7 +7,12 @@ from pathlib import Path
 
 from depthlens.errors import StudyError
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
+_ROOT = "__init__"
+
+
+class _RelativeImportError(Exception):
+    """A name that means something only to whoever knows where it stands."""
 
 
 @cache
@@ -31,7 +36,15 @@ def code_digest(module: str) -> str:
     StudyError
         If there is no such module.
     """
-    pending, seen = [module], {}
+    total = hashlib.sha256()
+    for name, digest in module_digests(module).items():
+        total.update(f"{name}\0{digest}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def module_digests(module: str) -> dict[str, str]:
+    """SHA-256 of each module that `code_digest` covers, ordered by name; raises as it does."""
+    pending, seen = [_ROOT, module], {}
     while pending:
         name = pending.pop()
         if name in seen:
@@ -44,11 +57,9 @@ def code_digest(module: str) -> str:
                     seen[name].update(extra.name.encode() + extra.read_bytes())
         # Importing a.b.c runs the __init__ of a and of a.b too.
         pending += [".".join(name.split(".")[:end]) for end in range(1, name.count(".") + 1)]
-        pending += _imports(file)
-    total = hashlib.sha256()
-    for name in sorted(seen):
-        total.update(name.encode() + b"\0" + seen[name].digest())
-    return total.hexdigest()[:16]
+        if name != _ROOT:  # what it offers it imports when it is asked for
+            pending += _imports(file)
+    return {name: seen[name].hexdigest() for name in sorted(seen)}
 
 
 def _module_file(module: str) -> Path:
@@ -61,7 +72,11 @@ def _module_file(module: str) -> Path:
 
 def _imports(file: Path) -> list[str]:
     """Modules of this package that a file imports anywhere, functions included."""
-    return [name for name in _names_imported(file.read_bytes()) if _is_module(name)]
+    try:
+        names = _names_imported(file.read_bytes())
+    except _RelativeImportError:
+        raise StudyError(f"{file}: imports by a relative name; write depthlens. in front") from None
+    return [name for name in names if _is_module(name)]
 
 
 @cache  # by content: most modules are imported by several stages
@@ -71,7 +86,9 @@ def _names_imported(source: bytes) -> list[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise _RelativeImportError
             found.append(node.module)
             found += [f"{node.module}.{alias.name}" for alias in node.names]
     return [name.removeprefix("depthlens.") for name in found if name.startswith("depthlens.")]

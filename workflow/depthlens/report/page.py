@@ -108,8 +108,6 @@ class Page:
     claims: Table
     config: str
     """the resolved configuration, as YAML"""
-    made_of: list[Table]
-    """versions, hardware, times"""
 
 
 def render(page: Page) -> str:
@@ -117,6 +115,15 @@ def render(page: Page) -> str:
 
     It forbids itself, by its content security policy, to load anything from elsewhere.
     """
+    return _render("page.html", page=page)
+
+
+def render_machine(title: str, tables: Sequence[Table]) -> str:
+    """The page about versions, hardware and times that lies beside the report."""
+    return _render("machine.html", title=title, tables=tables)
+
+
+def _render(template: str, **values: object) -> str:
     environment = Environment(
         loader=PackageLoader("depthlens.report"),
         autoescape=True,
@@ -129,7 +136,7 @@ def render(page: Page) -> str:
     def inline(name: str) -> Markup:
         return Markup(environment.loader.get_source(environment, name)[0])
 
-    return environment.get_template("page.html").render(page=page, inline=inline)
+    return environment.get_template(template).render(**values, inline=inline)
 
 
 def claims_table(findings: Sequence[Finding]) -> Table:

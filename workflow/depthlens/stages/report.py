@@ -21,10 +21,12 @@ from depthlens.report.page import (
     claims_table,
     figure_sources,
     render,
+    render_machine,
 )
 from depthlens.stages.runs import read_images_of, read_run, same_length
 
 _TITLE = "Which images are hard for a network, and why"
+_MADE_WITH = "How long it took, and on which machine"
 
 
 def run(
@@ -40,11 +42,11 @@ def run(
     output_json: Path,
     config: Mapping,
 ) -> None:
-    """Write the page and summary.json.
+    """Write the page, summary.json and, beside the page, machine.html.
 
     How long each step took is read from the `benchmarks` folders beside the runs and the images,
-    as far as they exist. That and the machine stand on the page alone: summary.json is the same
-    wherever it is made.
+    as far as they exist. That and the machine stand in machine.html alone: the page and
+    summary.json are the same wherever they are made.
 
     Parameters
     ----------
@@ -93,13 +95,13 @@ def run(
         runs=sections,
         claims=claims_table(findings),
         config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
-        made_of=[
-            _durations(benchmarks),
-            _pairs("table-versions", "Versions", ("package", "version"), machine.versions()),
-            _pairs("table-hardware", "Machine", ("part", "what"), machine.hardware()),
-        ],
     )
     html = render(page)
+    made_with = [
+        _durations(benchmarks),
+        _pairs("table-versions", "Versions", ("package", "version"), machine.versions()),
+        _pairs("table-hardware", "Machine", ("part", "what"), machine.hardware()),
+    ]
     tables.write_json(
         output_json,
         {
@@ -110,6 +112,7 @@ def run(
             ],
         },
     )
+    tables.write_text(output_html.with_name("machine.html"), render_machine(_MADE_WITH, made_with))
     tables.write_text(output_html, html)
 
 

@@ -1,0 +1,182 @@
+"""Files, Snakemake's memory and the records in `provenance/`, brought into agreement.
+
+Snakemake trusts an output that exists: whatever its bytes are, whoever wrote them, and if it has
+no memory of the job, whatever the config says now. So before it builds its graph, each file of
+the study is held against what is known of it:
+
+- its bytes are as the job that Snakemake remembers left them: nothing to do;
+- its bytes are those of a record that came with git: Snakemake is told of that job;
+- neither: it was damaged or replaced, or nobody knows how it was made. It is marked, and made
+  again. So is an output whose job read other bytes than there are now.
+
+A file that is missing needs no proof: its record tells Snakemake when its job has changed.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from depthlens import tables
+from depthlens.errors import ArtifactError
+from depthlens.provenance import records, snakemake
+from depthlens.provenance.fingerprints import Fingerprints, changed_after
+from depthlens.provenance.records import Output, Record
+from depthlens.provenance.snakemake import Job
+
+log = logging.getLogger(__name__)
+
+_STATE = snakemake.FOLDER / "depthlens/journal.json"
+_BRINGS = "pull_"
+_LOCK = snakemake.FOLDER / "depthlens/lock"
+
+
+class Settled(NamedTuple):
+    """What was found of the files of a study."""
+
+    unusable: dict[str, str]
+    """why each output that is there will be made again, by path"""
+    made: list[str]
+    """outputs that were made in this folder since it was last asked"""
+
+
+class _Kept(NamedTuple):
+    """What was known of an output when the journal was last brought up to date."""
+
+    job: str
+    """digest of the job"""
+    sha256: str
+
+
+class _State(NamedTuple):
+    """What the journal remembers between two calls; losing it costs a look at every file."""
+
+    fingerprints: Fingerprints
+    outputs: dict[str, _Kept]
+
+
+def begin() -> bool:
+    """Whether no other process works in this folder; if so, none may until this one ends."""
+    return snakemake.only_user(_LOCK)
+
+
+def settle(
+    files: Iterable[str] = (), *, modules: Mapping[str, Mapping[str, str]] | None = None
+) -> Settled:
+    """Bring everything into agreement and keep a record of every job that has ended.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Files that are known to be outputs of the study, whether anything is recorded of them.
+    modules : mapping of digest to digests of modules, optional
+        What the code digests of today's jobs consist of: kept with the records that name them.
+
+    Raises
+    ------
+    ArtifactError
+        If a record cannot be read.
+    """
+    state = _load()
+    (jobs, marked), kept = snakemake.read(), records.read()
+    recorded = {path: record for record in kept for path in record.outputs}
+    unfinished = snakemake.incomplete()
+    outputs = sorted({*jobs, *marked, *recorded, *files} - unfinished)
+    inputs = {name for job in jobs.values() for name, _ in job.inputs} | {
+        name for record in kept for name, _ in record.job.inputs
+    }
+    digests = state.fingerprints.of(sorted({*outputs, *inputs}))
+
+    unusable: dict[str, str] = {}
+    made: list[str] = []
+    for path in outputs:
+        known, digest = state.outputs.get(path), digests.get(path)
+        job, record = jobs.get(path), recorded.get(path)
+        is_new = job and not (known and known.job == _digest(job))
+        if digest is None:
+            if record and not is_new:
+                jobs[path] = record.job
+            continue
+        is_as_made = job and (
+            not changed_after(path, snakemake.record_file(path))
+            if is_new
+            else known.sha256 == digest
+        )
+        is_as_recorded = record and record.outputs[path].sha256 == digest
+        # Whoever only brought a file did not make it.
+        is_made_anew = bool(is_new and is_as_made) and not job.rule.startswith(_BRINGS)
+        made += [path] * is_made_anew
+        if is_as_recorded and not is_made_anew:
+            jobs[path] = record.job
+        elif not is_as_made:
+            known_of = job or record or path in marked
+            unusable[path] = "its bytes have changed" if known_of else "nothing says what made it"
+    for path in outputs:
+        if path in digests and path not in unusable:
+            for name, digest in jobs[path].inputs:
+                if digest and digests.get(name, digest) != digest and name not in unfinished:
+                    unusable[path] = f"it was made from another {name}"
+                    break
+
+    for path in unusable:
+        marked[path] = jobs.pop(path, marked.get(path, snakemake.UNKNOWN))
+        snakemake.write(path, marked[path], mark=unusable[path])
+    _tell_snakemake(outputs, jobs)
+    whole = {path: digests[path] for path in outputs if path in digests and path not in unusable}
+    _keep_records(jobs, whole, recorded, broken={marked[path] for path in unusable})
+    records.keep_modules(modules or {})
+    remembered = {path: _Kept(_digest(jobs[path]), digest) for path, digest in whole.items()}
+    for path in outputs:
+        if path not in digests and path in jobs:
+            remembered[path] = _Kept(_digest(jobs[path]), "")
+    _save(_State(state.fingerprints, remembered))
+    return Settled(unusable, made)
+
+
+def _tell_snakemake(outputs: list[str], jobs: dict[str, Job]) -> None:
+    remembered = snakemake.read().jobs
+    for path in outputs:
+        if path in jobs and remembered.get(path) != jobs[path]:
+            made = Path(path).stat().st_mtime if Path(path).exists() else 0.0
+            snakemake.write(path, jobs[path], made=made)
+
+
+def _keep_records(
+    jobs: dict[str, Job],
+    whole: dict[str, str],
+    recorded: dict[str, Record],
+    broken: set[Job],
+) -> None:
+    """Write a record of every job all of whose outputs are there as it left them."""
+    outputs: dict[Job, list[str]] = {}
+    for path, job in jobs.items():
+        outputs.setdefault(job, []).append(path)
+    for job, paths in outputs.items():
+        if job in broken or not all(path in whole for path in paths):
+            continue
+        made = {path: Output(whole[path], Path(path).stat().st_size) for path in sorted(paths)}
+        record = Record(job, made)
+        before = {id(recorded[path]): recorded[path] for path in paths if path in recorded}
+        if list(before.values()) != [record]:
+            for other in before.values():
+                records.remove(other)
+            records.write(record)
+
+
+def _digest(job: Job) -> str:
+    return hashlib.sha256(json.dumps(job).encode()).hexdigest()
+
+
+def _load() -> _State:
+    try:
+        value = tables.read_json(_STATE)
+        outputs = {path: _Kept(*kept) for path, kept in value["outputs"].items()}
+        return _State(Fingerprints(value["fingerprints"]), outputs)
+    except (ArtifactError, KeyError, TypeError, AttributeError):
+        return _State(Fingerprints({}), {})
+
+
+def _save(state: _State) -> None:
+    tables.write_json(_STATE, {"fingerprints": state.fingerprints.known, "outputs": state.outputs})
