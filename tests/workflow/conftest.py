@@ -58,9 +58,14 @@ class Copy:
         """Run snakemake with the default profile."""
         return self.run("snakemake", *arguments, check=check)
 
+    def plan(self, *arguments: str) -> str:
+        """All that a dry run says: Snakemake logs to one stream or the other."""
+        done = self.snakemake(*arguments, "--dry-run")
+        return done.stdout + done.stderr
+
     def planned(self, *arguments: str) -> set[str]:
         """Rules that a dry run would run."""
-        said = self.snakemake(*arguments, "--dry-run").stdout
+        said = self.plan(*arguments)
         return {
             line.removeprefix("rule ").removeprefix("localrule ").rstrip(":")
             for line in said.splitlines()
