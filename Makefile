@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke test bench lint why verify report clean lock schema
+.PHONY: help setup study smoke test chaos bench lint why verify report clean lock schema
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ smoke: setup  ## run a tiny study through every rule
 test: setup  ## run all tests
 	pytest
 
+chaos: setup  ## kill, starve and damage a tiny study, over and over: about an hour
+	python -m tests.workflow.chaos
+
 bench: RUN = results/shapes/resnet18/seed1
 bench: setup  ## measure the k-NN engine and the pipeline against their peers
 	snakemake $(RUN)/predictions/train.parquet $(RUN)/predictions/test.parquet
@@ -54,10 +57,11 @@ why: setup  ## say why TARGET would be made again: make why TARGET=reports/index
 verify: setup  ## check every file of the study against its record
 	@depthlens verify
 
+report: PAGE = $(shell sed -n 's|^  reports: *\([^ ]*\).*|\1/index.html|p' config.yaml)
 report:  ## say where the report is, and open it where there is a screen
-	@test -f reports/index.html || (echo "no report yet: run make study" && false)
-	@echo "report: $(CURDIR)/reports/index.html"
-	@if [ -n "$$DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open reports/index.html; fi
+	@test -f $(PAGE) || (echo "no report yet: run make study" && false)
+	@echo "report: $(CURDIR)/$(PAGE)"
+	@if [ -n "$$DISPLAY" ] && command -v xdg-open >/dev/null; then xdg-open $(PAGE); fi
 
 clean:  ## remove everything that a study made (not data/torchvision, not .venv)
 	rm -rf results reports .snakemake

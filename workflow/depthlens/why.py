@@ -16,6 +16,7 @@ from depthlens.provenance.code import code_digest, module_digests
 _JOB = re.compile(r"^(?:local)?rule (\S+):$")
 _PARAMS = re.compile(r"before: (.*) now: (.*)$")
 _NOTHING = "<nothing exclusive>"
+_MISSING = "not there"
 
 
 def why(target: str, config: Mapping) -> str:
@@ -38,8 +39,12 @@ def why(target: str, config: Mapping) -> str:
         [program, "--dry-run", "--", target], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise StudyError(f"{target}: snakemake cannot plan it\n{done.stderr.strip()}")
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        reason = [line for line in said if not line.startswith("Using workflow")]
+        raise StudyError("\n".join([f"{target}: snakemake cannot plan it", *reason[-5:]]))
     causes = list(dict.fromkeys(_causes(done.stdout + done.stderr, config)))
+    # What is missing is made again because something else asks for it.
+    causes = [cause for cause in causes if not cause.endswith(_MISSING)] or causes
     return f"{target}: " + ("; ".join(causes) if causes else "up to date")
 
 
@@ -54,12 +59,12 @@ def _causes(plan: str, config: Mapping) -> Iterator[str]:
 
 
 def _reasons(rule: str, text: str, config: Mapping) -> Iterator[str]:
-    if text.startswith("Missing output files: "):
-        yield f"{text.removeprefix('Missing output files: ')} is not there"
-    if text.startswith("Incomplete output files: "):
-        yield f"{text.removeprefix('Incomplete output files: ')} was being made when a run ended"
+    if found := re.match(r"Missing output files: ([^;]*)", text):
+        yield f"{_shortened(found[1])} {_MISSING}"
+    if found := re.match(r"Incomplete output files: ([^;]*)", text):
+        yield f"{_shortened(found[1])} was being made when a run ended"
     if found := re.search(r"(?:^|; )Updated input files: ([^;]*)", text):
-        yield f"the bytes of {found[1].strip()} have changed"
+        yield f"the bytes of {_shortened(found[1])} have changed"
     if "Set of input files has changed" in text:
         yield f"rule {rule} reads other files"
     if "Code has changed" in text:
@@ -69,6 +74,11 @@ def _reasons(rule: str, text: str, config: Mapping) -> Iterator[str]:
     if found := _PARAMS.search(text):
         before, now = (_params(side) for side in found.groups())
         yield from _changed_params(rule, before, now, config)
+
+
+def _shortened(names: str) -> str:
+    first, *others = sorted(names.strip().split(", "))
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _params(shown: str) -> list[str]:
