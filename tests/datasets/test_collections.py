@@ -71,35 +71,158 @@ def test_files_in_the_layout_of_mnist_are_read(tmp_path, name, split):
     assert classes[9] == {"MNIST": "9 - nine", "FashionMNIST": "Ankle boot"}[name]
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_colour_images_are_read_channel_first(tmp_path, monkeypatch, split):
-    folder = tmp_path / "cifar-10-batches-py"
-    folder.mkdir()
-    generator = np.random.default_rng(0)
-    listed = {"train_list": [], "test_list": []}
-    expected = {}
-    for name in ["data_batch_1", "data_batch_2", "test_batch"]:
-        data = generator.integers(0, 256, (10, 3072), dtype=np.uint8)
-        content = pickle.dumps({"data": data, "labels": list(range(10))})
-        (folder / name).write_bytes(content)
-        which = "test_list" if name == "test_batch" else "train_list"
-        listed[which].append([name, hashlib.md5(content).hexdigest()])
-        expected.setdefault("test" if name == "test_batch" else "train", []).append(data)
-    meta = pickle.dumps({"label_names": [f"class {i}" for i in range(10)]})
-    (folder / "batches.meta").write_bytes(meta)
-    kind = torchvision.datasets.CIFAR10
-    for key, value in listed.items():
-        monkeypatch.setattr(kind, key, value)
-    about = {"filename": "batches.meta", "key": "label_names", "md5": hashlib.md5(meta).hexdigest()}
-    monkeypatch.setattr(kind, "meta", about)
+def python_2(value: object) -> bytes:
+    """What cPickle of Python 2 wrote into the files of CIFAR-10, opcode for opcode."""
+    match value:
+        case int():
+            return b"J" + struct.pack("<i", value)
+        case str():
+            return b"T" + struct.pack("<i", len(value)) + value.encode("latin1")
+        case list():
+            return b"](" + b"".join(map(python_2, value)) + b"e"
+        case dict():
+            items = (python_2(key) + python_2(item) for key, item in value.items())
+            return b"}(" + b"".join(items) + b"u"
+        case np.ndarray():
+            dtype = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"  # fmt: skip  # noqa: E501
+            content = python_2(value.tobytes().decode("latin1"))
+            shape = b"".join(map(python_2, value.shape)) + b"\x86"
+            empty = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+            return empty + b"(K\x01" + shape + dtype + b"\x89" + content + b"tb"
+    raise TypeError(type(value))
 
+
+def cifar_10() -> dict[str, bytes]:
+    """The seven files, with ten images in each batch."""
+    generator = np.random.default_rng(0)
+    files = {}
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+        batch = {
+            "batch_label": name,
+            "labels": generator.permutation(10).tolist(),
+            "data": generator.integers(0, 256, (10, 3072), dtype=np.uint8),
+            "filenames": [f"caf\xe9_{i}.png" for i in range(10)],
+        }
+        files[name] = b"\x80\x02" + python_2(batch) + b"."
+    names = [f"class {i}" for i in range(10)]
+    files["batches.meta"] = b"\x80\x02" + python_2({"label_names": names}) + b"."
+    return files
+
+
+@pytest.fixture
+def write_cifar(tmp_path, monkeypatch):
+    """Writes files of CIFAR-10 and has torchvision take their MD5 for the right ones."""
+
+    def write(files: dict[str, bytes]) -> None:
+        folder = tmp_path / "cifar-10-batches-py"
+        folder.mkdir(exist_ok=True)
+        listed = {"train_list": [], "test_list": []}
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+            md5 = hashlib.md5(content).hexdigest()
+            if name == "batches.meta":
+                meta = {"filename": name, "key": "label_names", "md5": md5}
+                monkeypatch.setattr(torchvision.datasets.CIFAR10, "meta", meta)
+            else:
+                listed["test_list" if name == "test_batch" else "train_list"].append([name, md5])
+        for key, value in listed.items():
+            monkeypatch.setattr(torchvision.datasets.CIFAR10, key, value)
+
+    return write
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_colour_images_are_read_as_torchvision_reads_them(tmp_path, write_cifar, split):
+    write_cifar(cifar_10())
     images, labels, classes = collections.load("CIFAR10", split, tmp_path)
-    # CIFAR-10 stores the red plane, then the green, then the blue.
-    whole = np.concatenate(expected[split]).reshape(-1, 3, 32, 32)
-    np.testing.assert_array_equal(images, whole)
+    theirs = torchvision.datasets.CIFAR10(tmp_path, train=split == "train")
+    assert len(images) == {"train": 50, "test": 10}[split]
+    np.testing.assert_array_equal(images, theirs.data.transpose(0, 3, 1, 2))
+    assert labels.tolist() == theirs.targets
+    assert classes == theirs.classes
+    assert images.dtype == np.uint8
+    assert labels.dtype == np.int16
     assert images.flags.c_contiguous
-    assert labels.tolist() == list(range(10)) * (len(whole) // 10)
-    assert classes[3] == "class 3"
+
+
+def test_red_comes_before_green_and_blue(tmp_path, write_cifar):
+    # The page of CIFAR-10: 1024 red values, then 1024 green, then 1024 blue.
+    planes = np.repeat(np.array([10, 20, 30], np.uint8), 1024)[None]
+    batch = {"data": planes, "labels": [4]}
+    write_cifar(cifar_10() | {"test_batch": pickle.dumps(batch)})
+    images, labels, _ = collections.load("CIFAR10", "test", tmp_path)
+    assert images.shape == (1, 3, 32, 32)
+    for channel, value in enumerate((10, 20, 30)):
+        assert (images[0, channel] == value).all()
+    assert labels.tolist() == [4]
+
+
+@pytest.mark.parametrize("name", ["data_batch_3", "batches.meta"])
+def test_code_in_a_file_of_cifar_10_is_not_run(tmp_path, write_cifar, name):
+    marker = tmp_path / "was run"
+    hostile = b"cpathlib\nPath.touch\n(cpathlib\nPath\nV%s\n\x85RtR." % str(marker).encode()
+    hostile = hostile.replace(
+        b"cpathlib\nPath.touch\n", b"\x80\x04\x8c\x07pathlib\x8c\nPath.touch\x93"
+    )
+    write_cifar(cifar_10() | {name: hostile})
+    with pytest.raises(StudyError, match=rf"{name}: refused.*pathlib\.Path\.touch"):
+        collections.load("CIFAR10", "train", tmp_path)
+    assert not marker.exists()
+    pickle.loads(hostile)  # what torchvision would have done
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("name", ["data_batch_1", "test_batch", "batches.meta"])
+def test_a_file_of_cifar_10_that_was_changed_is_not_taken_for_present(tmp_path, write_cifar, name):
+    write_cifar(cifar_10())
+    file = tmp_path / "cifar-10-batches-py" / name
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    with pytest.raises(StudyError, match="CIFAR10 is not in"):
+        collections.load("CIFAR10", "train", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        ["no dictionary"],
+        {"data": np.zeros((2, 3072), np.uint8)},
+        {"data": np.zeros((2, 3072), np.uint8), "labels": [0]},
+        {"data": np.zeros((2, 3071), np.uint8), "labels": [0, 1]},
+        {"data": np.zeros((2, 3072), np.float32), "labels": [0, 1]},
+        {"data": "text", "labels": [0, 1]},
+    ],
+)
+def test_a_batch_that_is_none_is_called_damaged(tmp_path, write_cifar, batch):
+    write_cifar(cifar_10() | {"test_batch": pickle.dumps(batch)})
+    with pytest.raises(StudyError, match=r"datasets: CIFAR10 in .* is damaged .*test_batch"):
+        collections.load("CIFAR10", "test", tmp_path)
+
+
+def test_absent_cifar_10_is_downloaded_from_where_torchvision_says(
+    tmp_path, write_cifar, monkeypatch
+):
+    write_cifar(cifar_10())
+    folder = tmp_path / "cifar-10-batches-py"
+    away = folder.rename(tmp_path / "away")
+    asked = []
+
+    def download(url, root, *, filename, md5):
+        asked.append((url, filename, md5))
+        away.rename(root / "cifar-10-batches-py")
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_and_extract_archive", download)
+    images, _, _ = collections.load("CIFAR10", "test", tmp_path)
+    assert len(images) == 10
+    kind = torchvision.datasets.CIFAR10
+    assert asked == [(kind.url, kind.filename, kind.tgz_md5)]
+    collections.load("CIFAR10", "test", tmp_path)
+    assert len(asked) == 1, "what is there was downloaded again"
+
+    # A download that is not what it should be is not read.
+    away = folder.rename(tmp_path / "away")
+    (away / "test_batch").write_bytes(b"changed on the way")
+    with pytest.raises(StudyError, match="MD5"):
+        collections.load("CIFAR10", "test", tmp_path)
 
 
 @pytest.mark.parametrize(

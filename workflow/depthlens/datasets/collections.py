@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from depthlens.datasets import plain_pickle
 from depthlens.errors import StudyError
 
 # What torchvision's classes keep below their root, for the message about missing files.
@@ -43,9 +44,9 @@ def load(
     from torchvision import datasets
 
     kind = getattr(datasets, name)
-    train = split == "train"
+    read = _cifar10 if name == "CIFAR10" else _mnist
     try:
-        collection = _present(kind, data_root, train) or kind(data_root, train=train, download=True)
+        images, labels, classes = read(kind, data_root, split == "train")
     except (OSError, RuntimeError) as error:
         reason = _first_line(error)
         raise StudyError(
@@ -58,10 +59,11 @@ def load(
             f"datasets: {name} in {Path(data_root) / _FOLDERS[name]} is damaged "
             f"({_first_line(error)}); delete that folder and run again"
         ) from None
-    images = np.asarray(collection.data)
-    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    labels = np.asarray(collection.targets).astype(np.int16)
-    return np.ascontiguousarray(images), labels, [str(name) for name in collection.classes]
+    return (
+        np.ascontiguousarray(images),
+        np.asarray(labels).astype(np.int16),
+        [str(label) for label in classes],
+    )
 
 
 def measure(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -95,9 +97,55 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def _mnist(kind: type, data_root: Path | str, train: bool) -> tuple[NDArray, NDArray, list]:
+    """MNIST and what has its format, read by torchvision."""
+    collection = _present(kind, data_root, train) or kind(data_root, train=train, download=True)
+    return np.asarray(collection.data)[:, None], np.asarray(collection.targets), collection.classes
+
+
 def _present(kind: type, data_root: Path | str, train: bool) -> object | None:
     """The collection if its files are on the disk, else None."""
     try:
         return kind(data_root, train=train, download=False)
     except (RuntimeError, FileNotFoundError):
         return None
+
+
+def _cifar10(kind: type, data_root: Path | str, train: bool) -> tuple[NDArray, list, list]:
+    """CIFAR-10, whose files are pickles: torchvision would run whatever they say, so we read them.
+
+    References
+    ----------
+    https://www.cs.toronto.edu/~kriz/cifar.html: a row of `data` is the red plane of 32 × 32, then
+    the green, then the blue.
+    """
+    from torchvision.datasets.utils import check_integrity, download_and_extract_archive
+
+    root = Path(data_root).expanduser()
+    folder = root / kind.base_folder
+    files = {**dict(kind.train_list + kind.test_list), kind.meta["filename"]: kind.meta["md5"]}
+
+    def whole() -> bool:
+        return all(check_integrity(folder / file, md5) for file, md5 in files.items())
+
+    if not whole():
+        download_and_extract_archive(kind.url, root, filename=kind.filename, md5=kind.tgz_md5)
+        if not whole():
+            raise RuntimeError("what was downloaded is not what its MD5 says")
+    images, labels = [], []
+    for file, _ in kind.train_list if train else kind.test_list:
+        data, found = _entries(folder / file, "data", "labels")
+        if getattr(data, "dtype", None) != np.uint8 or data.shape != (len(found), 3 * 32 * 32):
+            raise ValueError(f"{file} has no 32 × 32 image in three colours for every label")
+        images.append(data)
+        labels.extend(found)
+    (classes,) = _entries(folder / kind.meta["filename"], kind.meta["key"])
+    return np.concatenate(images).reshape(-1, 3, 32, 32), labels, classes
+
+
+def _entries(path: Path, *keys: str) -> list:
+    """Values of the dictionary that a file of CIFAR-10 is; Python 2 wrote it."""
+    content = plain_pickle.read_pickle(path, encoding="latin1")
+    if type(content) is not dict or not content.keys() >= set(keys):
+        raise ValueError(f"{path.name} has no {' and '.join(keys)}")
+    return [content[key] for key in keys]
