@@ -89,50 +89,83 @@ def settle(
     }
     digests = state.fingerprints.of(sorted({*outputs, *inputs}))
 
-    unusable: dict[str, str] = {}
-    made: list[str] = []
-    for path in outputs:
-        known, digest = state.outputs.get(path), digests.get(path)
-        job, record = jobs.get(path), recorded.get(path)
-        is_new = job and not (known and known.job == _digest(job))
-        if digest is None:
-            if record and not is_new:
-                jobs[path] = record.job
-            continue
-        is_as_made = job and (
-            not changed_after(path, snakemake.record_file(path))
-            if is_new
-            else known.sha256 == digest
-        )
-        is_as_recorded = record and record.outputs[path].sha256 == digest
-        # Whoever only brought a file did not make it.
-        is_made_anew = bool(is_new and is_as_made) and not job.rule.startswith(_BRINGS)
-        made += [path] * is_made_anew
-        if is_as_recorded and not is_made_anew:
-            jobs[path] = record.job
-        elif not is_as_made:
-            known_of = job or record or path in marked
-            unusable[path] = "its bytes have changed" if known_of else "nothing says what made it"
+    unusable, made = _judge(outputs, jobs, marked, recorded, digests, state.outputs)
     for path in outputs:
         if path in digests and path not in unusable:
             for name, digest in jobs[path].inputs:
                 if digest and digests.get(name, digest) != digest and name not in unfinished:
                     unusable[path] = f"it was made from another {name}"
                     break
-
     for path in unusable:
-        marked[path] = jobs.pop(path, marked.get(path, snakemake.UNKNOWN))
+        record = recorded.get(path)
+        known_of = jobs.pop(path, None) or marked.get(path) or (record and record.job)
+        marked[path] = known_of or snakemake.UNKNOWN
         snakemake.write(path, marked[path], mark=unusable[path])
     _tell_snakemake(outputs, jobs)
     whole = {path: digests[path] for path in outputs if path in digests and path not in unusable}
     _keep_records(jobs, whole, recorded, broken={marked[path] for path in unusable})
     records.keep_modules(modules or {})
-    remembered = {path: _Kept(_digest(jobs[path]), digest) for path, digest in whole.items()}
     for path in outputs:
-        if path not in digests and path in jobs:
-            remembered[path] = _Kept(_digest(jobs[path]), "")
-    _save(_State(state.fingerprints, remembered))
+        if path in jobs:
+            state.outputs[path] = _Kept(_digest(jobs[path]), whole.get(path, ""))
+    _save(state)
     return Settled(unusable, made)
+
+
+def _judge(
+    outputs: Iterable[str],
+    jobs: dict[str, Job],
+    marked: Mapping[str, Job],
+    recorded: Mapping[str, Record],
+    digests: Mapping[str, str],
+    kept: dict[str, _Kept],
+) -> tuple[dict[str, str], list[str]]:
+    """Find the job behind the bytes of each output: `jobs` and `kept` are brought up to date.
+
+    Returns
+    -------
+    unusable : dict
+        Why no job is behind the bytes that are there, by path.
+    made : list of str
+        Outputs of jobs that ended since `kept` was.
+    """
+    readers: dict[str, set[str]] = {}
+    for job in (*jobs.values(), *marked.values()):
+        for name, digest in job.inputs:
+            readers.setdefault(name, set()).add(digest)
+
+    unusable: dict[str, str] = {}
+    made: list[str] = []
+    for path in outputs:
+        known, digest, record = kept.get(path), digests.get(path), recorded.get(path)
+        # Of a new file no digest was kept; but it is old news to a job that has read it.
+        is_known_to_readers = digest is not None and readers.get(path) == {digest}
+        if path in marked and marked[path] != snakemake.UNKNOWN:
+            is_back = known == _Kept(_digest(marked[path]), digest or "") or is_known_to_readers
+            if is_back:
+                jobs[path] = marked[path]
+        job = jobs.get(path)
+        is_new = job is not None and not (known and known.job == _digest(job))
+        if digest is None:
+            if record and not is_new:
+                jobs[path] = record.job
+            continue
+        if is_new:
+            changed = changed_after(path, snakemake.record_file(path))
+            is_as_made = is_known_to_readers or not changed
+        else:
+            is_as_made = job is not None and known.sha256 == digest
+        if is_as_made:
+            kept[path] = _Kept(_digest(job), digest)
+        # Whoever only brought a file did not make it.
+        if is_new and is_as_made and not job.rule.startswith(_BRINGS):
+            made.append(path)
+        elif record and record.outputs[path].sha256 == digest:
+            jobs[path] = record.job
+        elif not is_as_made:
+            is_known = job or record or path in marked
+            unusable[path] = "its bytes have changed" if is_known else "nothing says what made it"
+    return unusable, made
 
 
 def _tell_snakemake(outputs: list[str], jobs: dict[str, Job]) -> None:

@@ -123,7 +123,7 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
 def record_file(path: str) -> Path:
     """Where Snakemake keeps its record of an output."""
     name = urlsafe_b64encode(path.encode()).decode()
-    longest = os.pathconf(FOLDER, "PC_NAME_MAX") - 1
+    longest = os.pathconf(".", "PC_NAME_MAX") - 1
     pieces = [name[start : start + longest] for start in range(0, len(name), longest)]
     return Path(FOLDER, "metadata", *[f"@{piece}" for piece in pieces[:-1]], pieces[-1])
 

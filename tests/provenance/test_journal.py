@@ -1,0 +1,285 @@
+"""Files, Snakemake's memory and the records of git, brought into agreement."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from depthlens.errors import ArtifactError
+from depthlens.provenance import journal, records, snakemake
+from depthlens.provenance.manifest import manifest
+from depthlens.provenance.snakemake import Job
+
+
+@pytest.fixture(autouse=True)
+def study(tmp_path, monkeypatch) -> Path:
+    """A folder in which two jobs have run: `images` made a file that `depth` made two from."""
+    monkeypatch.chdir(tmp_path)
+    make("data/images", b"images", rule="images", params=("'{\"seed\": 1}'",))
+    inputs = {"data/images": b"images"}
+    finish({"results/a": b"a", "results/b": b"b"}, rule="depth", inputs=inputs)
+    return tmp_path
+
+
+def make(path: str, content: bytes, **job: object) -> None:
+    finish({path: content}, **job)
+
+
+def finish(outputs: dict[str, bytes], *, rule: str, inputs=None, params=("'0123456789abcdef'",)):
+    """What is there after a job: its outputs, then what Snakemake remembers of it."""
+    read = tuple(sorted((name, sha256(made)) for name, made in (inputs or {}).items()))
+    job = Job(rule, "command", tuple(params), read, (f"logs/{rule}",), "")
+    for path, content in outputs.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(content)
+    time.sleep(0.01)  # the clock of a file system ticks
+    for path in outputs:
+        snakemake.write(path, job)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def change(path: str, content: bytes) -> None:
+    """Other bytes, without a trace in the date of the file."""
+    before = Path(path).stat()
+    Path(path).write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def forget() -> None:
+    """What a clone does not have."""
+    shutil.rmtree(".snakemake")
+    snakemake.FOLDER.mkdir()
+
+
+def test_finished_jobs_are_recorded_and_usable():
+    found = journal.settle()
+    assert found.unusable == {}
+    assert sorted(found.made) == ["data/images", "results/a", "results/b"]
+    jobs = {record.job.rule: record for record in records.read()}
+    assert {path: made.sha256 for path, made in jobs["depth"].outputs.items()} == {
+        "results/a": sha256(b"a"),
+        "results/b": sha256(b"b"),
+    }
+    assert journal.settle().made == []
+
+
+def test_records_are_the_same_bytes_whenever_they_are_written():
+    journal.settle()
+    before = {path: path.read_bytes() for path in Path("provenance").rglob("*.json")}
+    shutil.rmtree("provenance")
+    os.utime("results/a")
+    Path(snakemake.FOLDER / "depthlens/journal.json").unlink()
+    finish({"results/a": b"a", "results/b": b"b"}, rule="depth", inputs={"data/images": b"images"})
+    journal.settle()
+    assert {path: path.read_bytes() for path in Path("provenance").rglob("*.json")} == before
+
+
+def test_a_clone_learns_what_made_its_files():
+    journal.settle()
+    before = snakemake.read().jobs
+    forget()
+    assert journal.settle().unusable == {}
+    assert snakemake.read().jobs == before
+
+
+def test_a_file_that_is_missing_has_its_job_all_the_same():
+    journal.settle()
+    before = snakemake.read().jobs
+    forget()
+    Path("results/a").unlink()
+    assert journal.settle().unusable == {}
+    assert snakemake.read().jobs == before
+
+
+@pytest.mark.parametrize("known", ["here", "from git"])
+def test_changed_bytes_are_not_used_until_they_are_back(known):
+    journal.settle()
+    if known == "from git":
+        forget()
+    change("results/b", b"B")
+    for _ in range(2):
+        assert journal.settle().unusable == {"results/b": "its bytes have changed"}
+        assert set(snakemake.read().marked) == {"results/b"}
+    # The record is that of the whole job.
+    record = next(record for record in records.read() if record.job.rule == "depth")
+    assert record.outputs["results/b"].sha256 == sha256(b"b")
+    change("results/b", b"b")
+    assert journal.settle().unusable == {}
+    assert not snakemake.read().marked
+
+
+def test_a_file_that_changed_before_its_digest_was_taken_is_not_used():
+    time.sleep(0.01)
+    change("results/a", b"A")
+    assert journal.settle().unusable == {"results/a": "its bytes have changed"}
+    assert not any(record.job.rule == "depth" for record in records.read())
+
+
+def test_a_file_that_was_merely_moved_about_is_used_if_its_reader_knows_its_bytes():
+    time.sleep(0.01)
+    Path("data/images").chmod(0o600)
+    assert journal.settle().unusable == {}
+    assert {"images", "depth"} == {record.job.rule for record in records.read()}
+
+
+def test_a_marked_file_whose_reader_knows_its_bytes_is_used_again():
+    time.sleep(0.01)
+    change("data/images", b"other!")
+    assert set(journal.settle().unusable) == {"data/images", "results/a", "results/b"}
+    change("data/images", b"images")
+    assert journal.settle().unusable == {}
+
+
+def test_what_was_made_from_other_bytes_is_not_used():
+    journal.settle()
+    make("data/images", b"others", rule="images", params=("'{\"seed\": 2}'",))
+    assert journal.settle().unusable == {
+        "results/a": "it was made from another data/images",
+        "results/b": "it was made from another data/images",
+    }
+
+
+def test_an_output_that_nobody_made_is_not_used():
+    Path("results/c").write_bytes(b"c")
+    found = journal.settle(["results/c"])
+    assert found.unusable == {"results/c": "nothing says what made it"}
+    assert journal.settle(["results/c"]).unusable == {"results/c": "its bytes have changed"}
+
+
+def test_a_job_that_ran_again_with_equal_bytes_has_a_new_record():
+    journal.settle()
+    make("data/images", b"images", rule="images", params=("'{\"seed\": 2}'",))
+    assert journal.settle().unusable == {}
+    found = next(record for record in records.read() if record.job.rule == "images")
+    assert found.job.params == ("'{\"seed\": 2}'",)
+
+
+def test_whoever_pulled_a_file_did_not_make_it():
+    journal.settle()
+    make("data/images", b"images", rule="pull_images", params=())
+    assert journal.settle().unusable == {}
+    assert {"images", "depth"} == {record.job.rule for record in records.read()}
+    assert snakemake.read().jobs["data/images"].rule == "images"
+
+
+def test_a_record_of_git_counts_once_its_bytes_are_there():
+    journal.settle()
+    shutil.copytree("provenance", "theirs")
+    make("data/images", b"others", rule="images", params=("'{\"seed\": 2}'",))
+    journal.settle()
+    shutil.rmtree("provenance")
+    shutil.move("theirs", "provenance")
+    # Their record is here, their bytes are not: ours are still those of our job.
+    assert "data/images" not in journal.settle().unusable
+    assert snakemake.read().jobs["data/images"].params == ("'{\"seed\": 2}'",)
+
+
+def test_git_brings_back_an_earlier_state_with_its_bytes():
+    journal.settle()
+    shutil.copytree("provenance", "theirs")
+    make("data/images", b"others", rule="images", params=("'{\"seed\": 2}'",))
+    journal.settle()
+    shutil.rmtree("provenance")
+    shutil.move("theirs", "provenance")
+    Path("data/images").write_bytes(b"images")
+    assert journal.settle().unusable == {}
+    assert snakemake.read().jobs["data/images"].params == ("'{\"seed\": 1}'",)
+
+
+def test_outputs_of_a_job_that_has_not_ended_are_left_to_snakemake():
+    journal.settle()
+    marker = snakemake.record_file("results/a").parent.parent / "incomplete"
+    marker.mkdir(parents=True)
+    (marker / snakemake.record_file("results/a").name).write_text("{}")
+    change("results/a", b"half")
+    assert journal.settle().unusable == {}
+    record = next(record for record in records.read() if record.job.rule == "depth")
+    assert record.outputs["results/a"].sha256 == sha256(b"a")
+
+
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"outputs": 3}'])
+def test_a_damaged_journal_costs_a_look_at_every_file_and_no_more(content):
+    journal.settle()
+    Path(snakemake.FOLDER / "depthlens/journal.json").write_text(content)
+    assert journal.settle().unusable == {}
+
+
+def test_a_half_written_memory_counts_as_none():
+    journal.settle()
+    snakemake.record_file("results/a").write_text('{"rule": "dep')
+    assert journal.settle().unusable == {}
+    assert snakemake.read().jobs["results/a"].rule == "depth"
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"rule": 1, "outputs": []}'])
+def test_a_damaged_record_is_named(content):
+    journal.settle()
+    path = Path("provenance/jobs/results/a.json")
+    path.write_text(content)
+    with pytest.raises(ArtifactError, match=str(path)):
+        journal.settle()
+
+
+def test_long_paths_are_remembered():
+    path = "results/" + "/".join(["long-" * 20] * 3)
+    make(path, b"x", rule="long")
+    assert journal.settle().unusable == {}
+    assert snakemake.read().jobs[path].rule == "long"
+
+
+def test_modules_of_a_digest_are_kept_while_a_record_names_it():
+    digest = "0123456789abcdef"
+    journal.settle(modules={digest: {"depth": "1"}, "f" * 16: {}})
+    assert records.modules(digest) == {"depth": "1"}
+    assert not Path(f"provenance/code/{'f' * 16}.json").exists()
+    inputs = {"data/images": b"images"}
+    finish({"results/a": b"a", "results/b": b"b"}, rule="depth", inputs=inputs, params=("'x'",))
+    journal.settle()
+    assert records.modules(digest) == {}
+
+
+def test_manifest_follows_inputs_and_states_config_and_code():
+    make("elsewhere", b"x", rule="other")
+    journal.settle()
+    found = manifest(["results/a"])
+    assert set(found) == {"data/images", "results/a", "results/b"}
+    assert found["data/images"]["config"] == {"seed": 1}
+    assert found["results/a"]["code"] == "0123456789abcdef"
+    assert found["results/a"]["bytes"] == 1
+    with pytest.raises(ArtifactError, match=r"results/z: there is no record"):
+        manifest(["results/z"])
+
+
+def test_manifest_refuses_results_of_other_inputs():
+    journal.settle()
+    make("data/images", b"others", rule="images")
+    journal.settle()
+    with pytest.raises(ArtifactError, match="results/a: was made from another data/images"):
+        manifest(["results/a"])
+
+
+def test_one_process_at_a_time_and_the_dead_hold_no_lock(monkeypatch):
+    program = "from depthlens.provenance import journal; print(journal.begin(), flush=True); "
+    held = subprocess.Popen(
+        [sys.executable, "-c", program + "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert held.stdout.readline() == b"True\n"
+    locks = snakemake.FOLDER / "locks"
+    locks.mkdir()
+    (locks / "0.input.lock").write_text("data/images")
+    assert not journal.begin()
+    assert (locks / "0.input.lock").exists()
+    held.send_signal(signal.SIGKILL)
+    held.wait()
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert found.stdout == b"True\n"
+    assert not locks.exists()
