@@ -315,15 +315,21 @@ _NAMES |= {
 _NAMES[("_codecs", "encode")] = _Call(_encode)
 
 
-class _WholeLines:
-    """A file whose last line is not taken for a name if the file ends in the middle of it."""
+class _Whole:
+    """A file that gives what was asked for or ends: no half line that passes for a name, and no
+    memory set aside for a length, from a damaged byte, that is more than the whole file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read = file.read
-        self._readline = file.readline
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+
+    def read(self, size: int) -> bytes:
+        if size > self._size:
+            raise EOFError("Ran out of input")
+        return self._file.read(size)
 
     def readline(self) -> bytes:
-        line = self._readline()
+        line = self._file.readline()
         if not line.endswith(b"\n"):
             raise EOFError("Ran out of input")
         return line
@@ -337,8 +343,7 @@ class _Reader(pickle._Unpickler):
     dispatch = copy.copy(pickle._Unpickler.dispatch)
 
     def __init__(self, file: BinaryIO, *, encoding: str) -> None:
-        super().__init__(_WholeLines(file), encoding=encoding)
-        self._size = os.fstat(file.fileno()).st_size
+        super().__init__(_Whole(file), encoding=encoding)
         self._depths: dict[int, tuple[int, tuple]] = {}
 
     def find_class(self, module: str, name: str) -> _Fixed:
@@ -353,9 +358,8 @@ class _Reader(pickle._Unpickler):
         raise _NotDataError(f"asks for extension code {code}, which is no data")
 
     def load_bytearray8(self) -> None:
+        # Python's own fills that much memory with zeros before it reads.
         size = int.from_bytes(self.read(8), "little")
-        if size > self._size:  # else that much memory is filled before the end of the file is met
-            raise EOFError("Ran out of input")
         self.append(bytearray(self.read(size)))
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
