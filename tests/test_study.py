@@ -62,13 +62,19 @@ def test_datasets_are_listed_by_source_studied_or_not(values):
 
 
 def test_a_block_is_json_with_sorted_keys(study, values):
-    text = study.block("knn")
+    text = study.block("knn")({})
     assert json.loads(text) == values["knn"]
     assert list(json.loads(text)) == sorted(values["knn"])
 
 
+def test_braces_in_a_text_are_no_wildcards(values):
+    values["datasets"]["fashion_mnist"]["data_root"] = "{input}"
+    study = Study(values, source="")
+    assert json.loads(study.block("datasets.fashion_mnist")({}))["data_root"] == "{input}"
+
+
 def test_several_blocks_are_a_mapping(study, values):
-    blocks = json.loads(study.block("figures", "chapters.difficulty"))
+    blocks = json.loads(study.block("figures", "chapters.difficulty")({}))
     assert blocks == {
         "figures": values["figures"],
         "chapters.difficulty": values["chapters"]["difficulty"],
@@ -83,19 +89,19 @@ def test_wildcards_choose_the_block_of_a_model(study, values, of):
 
 
 def test_a_key_outside_of_a_block_does_not_change_it(study, values):
-    before = study.block("training", "models.resnet18")
+    before = study.block("training", "models.resnet18")({})
     values["knn"]["memory"] = 1.0
     values["models"]["vgg"]["architecture"] = "vgg13"
-    assert Study(values, source="").block("training", "models.resnet18") == before
+    assert Study(values, source="").block("training", "models.resnet18")({}) == before
     values["training"]["epochs"] += 1
-    assert Study(values, source="").block("training", "models.resnet18") != before
+    assert Study(values, source="").block("training", "models.resnet18")({}) != before
 
 
 def test_how_a_number_is_written_does_not_change_a_block(study, values):
-    before = study.block("training")
+    before = study.block("training")({})
     values["training"]["learning_rate"] = "1e-4"
     values["training"]["weight_decay"] = 0
-    assert Study(values, source="").block("training") == before
+    assert Study(values, source="").block("training")({}) == before
 
 
 def test_probes_are_those_of_the_network(study, tmp_path, monkeypatch):

@@ -71,6 +71,17 @@ def test_files_in_the_layout_of_mnist_are_read(tmp_path, name, split):
     assert classes[9] == {"MNIST": "9 - nine", "FashionMNIST": "Ankle boot"}[name]
 
 
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_pickles_of_an_old_torchvision_are_not_read(tmp_path, name):
+    write_idx(tmp_path / name / "raw")
+    old = tmp_path / name / "processed"
+    old.mkdir()
+    for file in ("training.pt", "test.pt"):
+        (old / file).write_bytes(b"")
+    with pytest.raises(StudyError, match="processed holds pickles of an old torchvision"):
+        collections.load(name, "train", tmp_path)
+
+
 def python_2(value: object) -> bytes:
     """What cPickle of Python 2 wrote into the files of CIFAR-10, opcode for opcode."""
     match value:

@@ -83,9 +83,9 @@ class Study(Block):
     splits: Annotated[
         list[Literal["train", "test"]], Field(min_length=1), AfterValidator(_unique)
     ] = Field(description="splits whose depth is computed; must include test")
-    reports: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")] = Field(
-        description="folder of the report, its figures and claims"
-    )
+    reports: Annotated[
+        str, Field(max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*$")
+    ] = Field(description="folder of the report, its figures and claims")
 
     @model_validator(mode="after")
     def _test_is_studied(self) -> "Study":
@@ -376,7 +376,8 @@ def _plain(values: object) -> object:
 def _sentence(fault: Mapping) -> str:
     """One line about one fault that pydantic found."""
     path, siblings = _locate(fault["loc"])
-    key = ".".join(path)
+    # A key can be any text, and must not make two lines of one.
+    key = ".".join(part if part.isprintable() else repr(part) for part in path)
     if fault["type"] == "extra_forbidden":
         return f"{key}: unknown key{closest(path[-1], siblings)}"
     if fault["type"] == "missing":

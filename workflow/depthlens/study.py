@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from string import Formatter
 from typing import NamedTuple
 
 from depthlens import config as models
@@ -162,8 +161,10 @@ class Study:
             and not _BESIDE.union(foreign).intersection(path.parts)
         ]
 
-    def block(self, *keys: str) -> str | Callable[..., str]:
+    def block(self, *keys: str) -> Callable[[object], str]:
         """The only part of the config that a rule may see, as JSON with sorted keys.
+
+        A function even where no key has wildcards: Snakemake would take `{…}` in a text for one.
 
         Parameters
         ----------
@@ -174,12 +175,8 @@ class Study:
 
         Returns
         -------
-        str, or a function of the wildcards where a key has any
+        function of the wildcards
         """
-        if not keys:
-            return self._json((), {})
-        if not any(field for key in keys for _, field, _, _ in Formatter().parse(key)):
-            return self._json(keys, {})
         return lambda wildcards: self._json(keys, wildcards)
 
     def digest(self, stage: str) -> str:

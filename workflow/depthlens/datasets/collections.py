@@ -99,6 +99,13 @@ def _first_line(error: Exception) -> str:
 
 def _mnist(kind: type, data_root: Path | str, train: bool) -> tuple[NDArray, NDArray, list]:
     """MNIST and what has its format, read by torchvision."""
+    old = Path(data_root).expanduser() / kind.__name__ / "processed"
+    if (old / "training.pt").exists() and (old / "test.pt").exists():
+        # torchvision would take these pickles of its early days, unchecked, for the images.
+        raise StudyError(
+            f"datasets: {old} holds pickles of an old torchvision, which are not read; move that "
+            "folder away and run again: the files in raw are enough"
+        )
     collection = _present(kind, data_root, train) or kind(data_root, train=train, download=True)
     return np.asarray(collection.data)[:, None], np.asarray(collection.targets), collection.classes
 
