@@ -28,6 +28,22 @@ def test_what_differs_by_nature_is_outside_of_the_manifest(finished, path):
     assert path not in json.loads((finished.folder / MANIFEST).read_text())
 
 
+def test_other_versions_than_the_results_were_made_with_are_a_warning(finished):
+    path = finished.folder / "reports/smoke/environment.json"
+    before = path.read_text()
+    there = json.loads(before)
+    assert there["versions"]["torch"] and there["machine"]["processor"]
+    assert "the results were made with" not in finished.plan()
+    there["versions"]["torch"] = "1.0"
+    path.write_text(json.dumps(there))
+    try:
+        said = finished.plan()
+        assert "the results were made with torch 1.0, here is" in said
+        assert "Nothing to be done" in said
+    finally:
+        path.write_text(before)
+
+
 def test_verify_finds_a_changed_file(finished):
     file = finished.folder / "results/tiny_shapes/resnet18/seed1/depth/test.parquet"
     before = file.read_bytes()
