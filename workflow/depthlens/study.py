@@ -25,6 +25,7 @@ RUN = "results/{dataset}/{model}/seed{seed}"
 TRAINED = ("checkpoint.safetensors", "history.parquet", "dynamics.parquet")
 """What training leaves in the folder of a run."""
 
+_MOST_SENTENCES = 5
 _ARTIFACTS = {".parquet", ".safetensors", ".json", ".svg", ".png"}
 _BESIDE = {"logs", "benchmarks", "shards", "resume.safetensors"}
 """What rules leave beside their outputs."""
@@ -113,10 +114,11 @@ class Study:
         if found.made:
             here = {"versions": machine.versions(), "machine": machine.hardware()}
             tables.write_json(self._environment, here)
-        return [
-            *self._other_versions(),
-            *(f"{path} will be made again: {why}" for path, why in found.unusable.items()),
-        ]
+        again = [f"{path} will be made again: {why}" for path, why in found.unusable.items()]
+        if len(again) > _MOST_SENTENCES:
+            rest = len(again) - _MOST_SENTENCES
+            again[_MOST_SENTENCES:] = [f"so will {rest} more; depthlens why says of each"]
+        return [*self._other_versions(), *again]
 
     def finish(self) -> None:
         """Keep a record of what was made and, if the study is whole, list it in manifest.json."""
