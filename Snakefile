@@ -58,7 +58,8 @@ include: "rules/smoke.smk"
 
 # Last: by now every rule has said which code it runs. Jobs that Snakemake starts elsewhere read
 # this file as well, and leave the journal to it.
-ALONE = workflow.is_main_process and journal.begin()
+MAIN = workflow.is_main_process
+ALONE = MAIN and journal.begin()
 if ALONE:
     try:
         for sentence in study.settle():
@@ -68,7 +69,7 @@ if ALONE:
 
 
 onstart:
-    if not ALONE:
+    if MAIN and not ALONE:
         raise WorkflowError(
             "another snakemake works in this folder; wait for it, or work in another "
             "with --directory"

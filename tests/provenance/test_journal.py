@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from snakemake import persistence
+from snakemake.persistence.file import FilePersistence
 
 from depthlens.errors import ArtifactError
 from depthlens.provenance import journal, records, snakemake
@@ -227,6 +229,20 @@ def test_a_damaged_record_is_named(content):
     path.write_text(content)
     with pytest.raises(ArtifactError, match=str(path)):
         journal.settle()
+
+
+@pytest.mark.parametrize("path", ["data/images", "ü/" + "/".join(["long-" * 20] * 3)])
+def test_snakemake_itself_finds_what_is_written_for_it(path):
+    theirs = FilePersistence(path=Path(snakemake.FOLDER).absolute())
+    snakemake.write(
+        path, job := Job("rule", "command", ("'a'", "'b'"), (("in", "0" * 64),), (), "")
+    )
+    record = theirs._read_record(path)
+    assert record.record_format_version == persistence.RECORD_FORMAT_VERSION
+    assert (record.rule, record.code, record.params) == ("rule", "command", ["'a'", "'b'"])
+    assert (record.input, record.input_checksums) == (["in"], {"in": f"sha256:{'0' * 64}"})
+    theirs._write_record(path, record)
+    assert snakemake.read().jobs[path] == job
 
 
 def test_long_paths_are_remembered():

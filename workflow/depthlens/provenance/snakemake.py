@@ -141,11 +141,13 @@ def only_user(lock: Path) -> bool:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             if time.monotonic() > deadline or any((FOLDER / "locks").glob("*.lock")):
                 os.close(file)
                 return False
             time.sleep(0.1)
+        except OSError:  # a file system without locks: Snakemake's own have to do
+            return True
         else:
             shutil.rmtree(FOLDER / "locks", ignore_errors=True)
             return True
