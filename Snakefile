@@ -81,4 +81,4 @@ onsuccess:
 
 
 onerror:
-    study.settle()
+    study.finish()

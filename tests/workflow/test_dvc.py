@@ -113,3 +113,8 @@ def test_a_clone_without_the_networks_can_pull_instead_of_training(published, tm
     # The record still says who trained it.
     said = json.loads((clone.folder / "provenance/jobs" / f"{path}.json").read_text())
     assert said["rule"] == "train"
+    # Another network in its place is not taken for it.
+    (clone.folder / path).write_bytes(b"another")
+    assert clone.planned("checkpoints") - {"checkpoints"} == planned
+    clone.snakemake("checkpoints")
+    assert (clone.folder / path).read_bytes() == (published.folder / path).read_bytes()

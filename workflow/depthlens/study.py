@@ -14,7 +14,7 @@ from typing import NamedTuple
 from depthlens import config as models
 from depthlens import tables
 from depthlens.errors import ArtifactError
-from depthlens.provenance import journal
+from depthlens.provenance import journal, records
 from depthlens.provenance.code import code_digest, module_digests
 from depthlens.provenance.manifest import manifest
 from depthlens.report import machine
@@ -78,11 +78,19 @@ class Study:
         return [f"{run.folder}/{pattern}" for pattern in patterns for run in self.runs()]
 
     def runs_to_pull(self) -> list[Run]:
-        """Runs whose trained network is not here."""
+        """Runs whose trained network is not here, or not the one that was recorded."""
+        recorded = {
+            path: made for record in records.read() for path, made in record.outputs.items()
+        }
+
+        def is_here(path: str) -> bool:
+            known = recorded.get(path)
+            return Path(path).exists() and (not known or tables.sha256(path) == known.sha256)
+
         return [
             run
             for run in self.runs()
-            if not all(Path(run.folder, name).exists() for name in TRAINED)
+            if not all(is_here(f"{run.folder}/{name}") for name in TRAINED)
         ]
 
     def figures(self, run: Run | None = None) -> str:
@@ -121,12 +129,12 @@ class Study:
         return [*self._other_versions(), *again]
 
     def finish(self) -> None:
-        """Keep a record of what was made and, if the study is whole, list it in manifest.json."""
+        """Keep a record of what was made; list it in manifest.json if the study is whole."""
         self.settle()
         path = Path(self.config.study.reports, "manifest.json")
         try:
             tables.write_json(path, manifest(self.targets))
-        except ArtifactError:  # only a part of the study was asked for
+        except ArtifactError:  # a part is missing, or older than what it was made from
             path.unlink(missing_ok=True)
 
     @property

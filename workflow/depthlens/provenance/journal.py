@@ -93,7 +93,7 @@ def settle(
     for path in outputs:
         if path in digests and path not in unusable:
             for name, digest in jobs[path].inputs:
-                if digest and digests.get(name, digest) != digest and name not in unfinished:
+                if digest and digests.get(name, digest) != digest:
                     unusable[path] = f"it was made from another {name}"
                     break
     for path in unusable:
