@@ -85,13 +85,14 @@ class Chaos:
             if self.random.random() < 0.8:
                 self._wait_for(copy, rule)
                 # Most jobs take one second or two: more often early than late.
-                time.sleep(4 * self.random.random() ** 2)
+                time.sleep(3 * self.random.random() ** 3)
             else:
                 time.sleep(self.random.uniform(0, 12))
+            at_work = ", ".join(sorted(self._begun(copy))) or "between jobs"
             with contextlib.suppress(ProcessLookupError):  # it was quicker
                 os.killpg(process.pid, how)
             process.communicate(timeout=_PATIENCE_SECONDS)
-            return Trial(f"kill {how.name}", self._at_work(copy), self._recovered(copy))
+            return Trial(f"kill {how.name}", at_work, self._recovered(copy))
 
     def damaged(self, how: str) -> Trial:
         """Truncate, flip a bit of, or empty a file of the finished study."""
@@ -203,9 +204,6 @@ class Chaos:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while rule not in self._begun(copy) and time.monotonic() < deadline:
             time.sleep(0.02)
-
-    def _at_work(self, copy: Copy) -> str:
-        return ", ".join(sorted(self._begun(copy))) or "between jobs"
 
     def _begun(self, copy: Copy) -> set[str]:
         """Rules whose jobs have begun and not ended, by Snakemake's own marks."""
