@@ -76,43 +76,6 @@ def test_every_table_is_sorted_by_example_and_says_what_made_it(finished):
             assert (np.diff(ids) > 0).all()
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "expected"),
-    [
-        ("figures.dpi", 80, {"difficulty_figures", "study_report"}),
-        (
-            "knn.n_neighbors",
-            7,
-            {"knn", "depth_resnet18", "difficulty_figures", "difficulty_claims", "study_report"},
-        ),
-        (
-            "training.epochs",
-            3,
-            {
-                "train",
-                "probes",
-                "activations_resnet18",
-                "convergence",
-                "knn",
-                "depth_resnet18",
-                "difficulty_figures",
-                "difficulty_claims",
-                "study_report",
-            },
-        ),
-    ],
-)
-def test_changed_key_reruns_what_reads_it_and_what_follows(finished, key, value, expected):
-    config = finished.folder / "config.yaml"
-    before = config.read_text()
-    block, name = key.split(".")
-    edit(config, lambda values: values[block].update({name: value}))
-    try:
-        assert finished.planned() - {"all"} == expected
-    finally:
-        config.write_text(before)
-
-
 def test_a_probe_that_shards_share_has_the_classes_of_one_job(finished, tmp_path):
     probe = "08-layer4.parquet"
     sharded = Copy(shutil.copytree(finished.folder, tmp_path / "study"))
