@@ -1,6 +1,6 @@
 """The report: what was found, on one page that needs no network.
 
-Reads   every run's tables and captions, reports/claims.csv, config.yaml (all of it, to print it)
+Reads   every run's tables, figures and captions, reports/claims.csv, config.yaml (all of it, to print it)
 Makes   reports/index.html, reports/summary.json
 Steps   study_report
 """
@@ -16,6 +16,12 @@ rule study_report:
     """Write the page and the headline numbers for machines."""
     input:
         captions=[f"{study.figures(run)}/captions.json" for run in study.runs()],
+        figures=[
+            f"{study.figures(run)}/{name}.{kind}"
+            for run in study.runs()
+            for name in difficulty.FIGURES
+            for kind in ("svg", "png")
+        ],
         tables=study.paths(
             "depth/test.parquet",
             "probes.parquet",

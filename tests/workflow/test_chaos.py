@@ -30,6 +30,15 @@ def test_of_two_at_once_one_makes_the_study(chaos):
     assert chaos.twice("activations_resnet18").faults == []
 
 
+def test_a_figure_that_vanishes_before_the_page_is_made_is_drawn_again(chaos):
+    with chaos.copy() as study:
+        (study.folder / "reports/smoke/index.html").unlink()
+        picture = next((study.folder / "reports/smoke/figures").rglob("*.png"))
+        picture.unlink()
+        assert chaos.recovered(study) == []
+        assert picture.exists()
+
+
 def test_a_file_that_vanishes_meanwhile_is_made_again(chaos):
     assert chaos.removed("knn").faults == []
 

@@ -106,7 +106,8 @@ class Study:
     def targets(self) -> list[str]:
         """What the whole study ends with."""
         depth = [f"depth/{split}.parquet" for split in self.config.study.splits]
-        return [f"{self.config.study.reports}/index.html", *self.paths(*depth)]
+        pages = [f"{self.config.study.reports}/{name}" for name in ("index.html", "summary.json")]
+        return [*pages, *self.paths(*depth)]
 
     def settle(self) -> list[str]:
         """Hold every file of the study against what is known of it; see `provenance.journal`.
