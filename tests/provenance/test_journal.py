@@ -62,6 +62,16 @@ def forget() -> None:
     snakemake.FOLDER.mkdir()
 
 
+def checkout_after_another_run() -> None:
+    """Records of the first run in git's hands, after a run with another seed."""
+    journal.settle()
+    shutil.copytree("provenance", "theirs")
+    make("data/images", b"others", rule="images", params=("'{\"seed\": 2}'",))
+    journal.settle()
+    shutil.rmtree("provenance")
+    shutil.move("theirs", "provenance")
+
+
 def test_finished_jobs_are_recorded_and_usable():
     found = journal.settle()
     assert found.unusable == {}
@@ -174,24 +184,14 @@ def test_whoever_pulled_a_file_did_not_make_it():
 
 
 def test_a_record_of_git_counts_once_its_bytes_are_there():
-    journal.settle()
-    shutil.copytree("provenance", "theirs")
-    make("data/images", b"others", rule="images", params=("'{\"seed\": 2}'",))
-    journal.settle()
-    shutil.rmtree("provenance")
-    shutil.move("theirs", "provenance")
+    checkout_after_another_run()
     # Their record is here, their bytes are not: ours are still those of our job.
     assert "data/images" not in journal.settle().unusable
     assert snakemake.read().jobs["data/images"].params == ("'{\"seed\": 2}'",)
 
 
 def test_git_brings_back_an_earlier_state_with_its_bytes():
-    journal.settle()
-    shutil.copytree("provenance", "theirs")
-    make("data/images", b"others", rule="images", params=("'{\"seed\": 2}'",))
-    journal.settle()
-    shutil.rmtree("provenance")
-    shutil.move("theirs", "provenance")
+    checkout_after_another_run()
     Path("data/images").write_bytes(b"images")
     assert journal.settle().unusable == {}
     assert snakemake.read().jobs["data/images"].params == ("'{\"seed\": 1}'",)
