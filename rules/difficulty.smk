@@ -7,9 +7,12 @@ Steps   convergence, depth, difficulty_figures, difficulty_claims
 
 
 rule difficulty:
-    """Prediction depth of every split that is studied."""
+    """Prediction depth of every split that is studied, and the probes that it is counted in."""
     input:
-        study.paths(*[f"depth/{split}.parquet" for split in study.config.study.splits]),
+        study.paths(
+            "probes.parquet",
+            *[f"depth/{split}.parquet" for split in study.config.study.splits],
+        ),
 
 
 rule figures:

@@ -285,12 +285,10 @@ _config = click.option(
 @_config
 def why(targets: tuple[str, ...], path: Path) -> None:
     """Say in one line each why TARGETS (files or rules) would be made again; by default, all."""
-    from depthlens import config
     from depthlens.why import why
 
-    values = config.load(path).model_dump(mode="json")
     for target in targets or ("all",):
-        click.echo(why(target, values))
+        click.echo(why(target, path))
 
 
 @cli.command()

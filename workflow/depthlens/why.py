@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from depthlens import stages
+from depthlens.config import load
 from depthlens.errors import StudyError
 from depthlens.provenance import records
 from depthlens.provenance.code import code_digest, module_digests
@@ -19,25 +20,25 @@ _NOTHING = "<nothing exclusive>"
 _MISSING = "not there"
 
 
-def why(target: str, config: Mapping) -> str:
+def why(target: str, path: Path) -> str:
     """One line: what has changed since a target was made, or that nothing has.
 
     Parameters
     ----------
     target : str
         A file of the study, or a rule.
-    config : mapping
-        The configuration as it is now, to find the names of its blocks.
+    path : path
+        Configuration of the study.
 
     Raises
     ------
     StudyError
-        If Snakemake cannot plan it; what it said is the message.
+        If the configuration is wrong, or Snakemake cannot plan it: what it said is the message.
     """
+    config = load(path).model_dump(mode="json")
     program = str(Path(sys.executable).with_name("snakemake"))
-    done = subprocess.run(
-        [program, "--dry-run", "--", target], capture_output=True, text=True, check=False
-    )
+    command = [program, "--dry-run", "--configfile", str(path), "--", target]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         reason = [line for line in said if not line.startswith("Using workflow")]

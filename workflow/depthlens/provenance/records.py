@@ -42,7 +42,7 @@ def read() -> list[Record]:
 
 
 def write(record: Record) -> None:
-    """Keep a record, in place of any other of one of its outputs."""
+    """Keep a record."""
     path = _path(record)
     job = record.job
     value = {
