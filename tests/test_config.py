@@ -180,6 +180,18 @@ def test_every_fault_has_a_line_of_its_own(values):
         ("knn.n_neighbors", 0),
         ("knn.n_neighbors", 65_536),
         ("knn.memory", 0),
+        ("knn.metric", "manhattan"),
+        ("knn.sensitivity", [1, 1]),
+        ("knn.sensitivity", [0]),
+        ("knn.sensitivity", []),
+        ("study.replicates", -1),
+        ("replicates.held_out", 0),
+        ("replicates.held_out", 1),
+        ("scores.early_epoch", 0),
+        ("scores.early_epoch", 11),
+        ("scores.gradient_examples", 0),
+        ("scores.attack_examples", -1),
+        ("scores.attack_steps", 0),
         ("figures.dpi", 10),
         ("figures.confidence_level", 1.0),
         ("chapters.difficulty.bootstrap_samples", 10),
@@ -234,6 +246,7 @@ def test_an_unknown_source_is_refused_with_the_one_that_was_meant(values):
 @pytest.mark.parametrize(("splits", "most"), [(["test"], 60), (["train", "test"], 59)])
 def test_more_neighbours_than_references_are_refused(values, splits, most):
     values = put(put(values, "study.splits", splits), "datasets.shapes.train_examples", 60)
+    values = put(values, "knn.sensitivity", [1])
     config.check(put(values, "knn.n_neighbors", most))
     text = message(put(values, "knn.n_neighbors", most + 1))
     assert f"knn.n_neighbors: {most + 1} neighbours of {most} references" in text
@@ -242,9 +255,46 @@ def test_more_neighbours_than_references_are_refused(values, splits, most):
 
 def test_each_shard_must_have_enough_references(values):
     values = put(put(values, "datasets.shapes.train_examples", 60), "knn.n_neighbors", 14)
+    values = put(values, "knn.sensitivity", [1])
     config.check(put(values, "knn.shards", 4))
     text = message(put(values, "knn.shards", 5))
     assert "14 neighbours of 11 references in each of 5 shards" in text
+
+
+def test_every_k_of_the_sensitivity_must_have_enough_references(values):
+    values = put(put(values, "datasets.shapes.train_examples", 60), "knn.sensitivity", [1, 59])
+    config.check(values)
+    text = message(put(values, "knn.sensitivity", [1, 60]))
+    assert "knn.sensitivity: 60 neighbours of 59 references" in text
+
+
+def test_a_replicate_has_fewer_references(values):
+    values = put(put(values, "datasets.shapes.train_examples", 100), "knn.sensitivity", [1])
+    values = put(put(values, "datasets.shapes.test_examples", 20), "knn.n_neighbors", 60)
+    config.check(values)
+    assert "60 neighbours of 59 references" in message(put(values, "study.replicates", 2))
+
+
+@pytest.mark.parametrize(
+    ("n", "held_out", "fits"),
+    [(1, 0.5, False), (2, 0.5, True), (3, 1 / 3, True), (3, 0.3, False), (3, 0.7, False)],
+)
+def test_replicates_show_every_image_from_both_sides(values, n, held_out, fits):
+    values = put(put(values, "study.replicates", n), "replicates.held_out", held_out)
+    if fits:
+        config.check(values)
+    else:
+        assert f"study.replicates: {n} replicates" in message(values)
+
+
+def test_replicates_need_the_training_split(values):
+    values = put(put(values, "study.replicates", 2), "study.splits", ["test"])
+    assert "study.splits must include train" in message(values)
+
+
+def test_no_more_snapshots_than_epochs(values):
+    text = message(put(values, "training.snapshots", 11))
+    assert "training: snapshots: 11 of 10 epochs" in text
 
 
 def test_a_dataset_that_is_not_studied_may_be_too_small(values):

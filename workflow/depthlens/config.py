@@ -80,6 +80,11 @@ class Study(Block):
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_unique)] = Field(
         description="one training run each"
     )
+    replicates: int = Field(
+        ge=0,
+        le=10_000,
+        description="further networks a dataset × model, each trained on another part of all images",
+    )
     splits: Annotated[
         list[Literal["train", "test"]], Field(min_length=1), AfterValidator(_unique)
     ] = Field(description="splits whose depth is computed; must include test")
@@ -158,6 +163,28 @@ class Training(Block):
     threads: int = Field(
         ge=1, le=1024, description="CPU threads; the last bits of the weights depend on them"
     )
+    snapshots: int = Field(
+        ge=0,
+        le=1000,
+        description="states of the network kept along the way, for the variance of gradients",
+    )
+
+    @model_validator(mode="after")
+    def _snapshots_differ(self) -> "Training":
+        if self.snapshots > self.epochs:
+            raise ValueError(
+                f"snapshots: {self.snapshots} of {self.epochs} epochs; one an epoch at most"
+            )
+        return self
+
+
+class Replicates(Block):
+    """How the images of each replicate are drawn from all images, training and test."""
+
+    held_out: Number = Field(
+        gt=0, lt=1, description="share of all images that a replicate's network does not see"
+    )
+    seed: Seed = Field(description="of the draws")
 
 
 class Checkpoints(Block):
@@ -196,11 +223,30 @@ class KNN(Block):
     """The k-nearest-neighbour classifier on each probe."""
 
     n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
+    metric: Literal["euclidean", "cosine"] = Field(description="distance between activations")
+    sensitivity: Annotated[
+        list[Annotated[int, Field(ge=1, le=65_535)]], Field(min_length=1), AfterValidator(_unique)
+    ] = Field(description="other k whose depths are computed in the same pass")
     memory: Number = Field(gt=0, le=100_000, description="working memory of a job, GB")
     shards: int = Field(ge=1, le=1000, description="jobs that share the references of a probe")
     device: Literal["auto", "cpu", "cuda"] = Field(
         description="auto takes a GPU where there is one"
     )
+
+
+class Scores(Block):
+    """The scores beside depth, and how many images the costly ones are computed for."""
+
+    early_epoch: int = Field(ge=1, le=10_000, description="epoch at which EL2N and GraNd are read")
+    gradient_examples: int | None = Field(
+        ge=1,
+        description="images a split with input margin and variance of gradients, null for all",
+    )
+    attack_examples: int = Field(
+        ge=0, description="images a split whose margin is searched by projected gradient descent"
+    )
+    attack_steps: int = Field(ge=1, le=10_000, description="gradient steps of each search")
+    seed: Seed = Field(description="of the choice of these images")
 
 
 class Figures(Block):
@@ -233,9 +279,11 @@ class Config(Block):
     models: dict[Name, Network]
     training: Training
     checkpoints: Checkpoints
+    replicates: Replicates
     convergence: Convergence
     activations: Activations
     knn: KNN
+    scores: Scores
     figures: Figures
     chapters: Chapters
 
@@ -250,18 +298,49 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _neighbours_exist(self) -> "Config":
+        k = max(self.knn.n_neighbors, *self.knn.sensitivity)
+        key = "n_neighbors" if k == self.knn.n_neighbors else "sensitivity"
         for name in self.study.datasets:
-            examples = self.datasets[name].train_examples
-            if examples is None:
+            dataset = self.datasets[name]
+            if dataset.train_examples is None:
                 continue
+            seen = dataset.train_examples
+            if self.study.replicates and dataset.test_examples is not None:
+                pool = dataset.train_examples + dataset.test_examples
+                seen = min(seen, int(pool * (1 - self.replicates.held_out)))
             # Leave-one-out has one reference fewer.
-            references = examples // self.knn.shards - ("train" in self.study.splits)
-            if self.knn.n_neighbors > references:
+            references = seen // self.knn.shards - ("train" in self.study.splits)
+            if k > references:
                 each = f" in each of {self.knn.shards} shards" if self.knn.shards > 1 else ""
                 raise ValueError(
-                    f"knn.n_neighbors: {self.knn.n_neighbors} neighbours of {references} "
+                    f"knn.{key}: {k} neighbours of {references} "
                     f"references{each}; datasets.{name}.train_examples has too few for it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _replicates_see_every_image_from_both_sides(self) -> "Config":
+        n, held_out = self.study.replicates, self.replicates.held_out
+        if n and min(round(n * held_out, 9), round(n * (1 - held_out), 9)) < 1:
+            raise ValueError(
+                f"study.replicates: {n} replicates that hold out {held_out:g} of the images do not "
+                "see every image from both sides; raise study.replicates, or bring "
+                "replicates.held_out nearer to 0.5"
+            )
+        if n and "train" not in self.study.splits:
+            raise ValueError(
+                "study.replicates: replicates compare training depth with held-out depth; "
+                "study.splits must include train"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _early_epoch_exists(self) -> "Config":
+        if self.scores.early_epoch > self.training.epochs:
+            raise ValueError(
+                f"scores.early_epoch: {self.scores.early_epoch} is beyond training.epochs, "
+                f"{self.training.epochs}"
+            )
         return self
 
 
@@ -271,9 +350,11 @@ BLOCKS: dict[str, Any] = {
     "dataset": Dataset,
     "model": Network,
     "training": Training,
+    "replicates": Replicates,
     "convergence": Convergence,
     "activations": Activations,
     "knn": KNN,
+    "scores": Scores,
     "figures": Figures,
     "chapters.difficulty": DifficultyChapter,
 }
