@@ -122,6 +122,17 @@ def test_probes_come_in_the_order_that_was_asked(resnet18, images):
     assert [values.shape[1] for values in found.values()] == [6, 64]
 
 
+def test_what_a_network_takes_can_be_given_as_it_is(resnet18):
+    seen = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    points = plan(resnet18, ["input", "fc"])
+    with Recorder(resnet18, points, dtype=torch.float32, prepare=lambda x: x) as recorder:
+        logits, (given, last) = recorder(seen)
+    with torch.no_grad():
+        torch.testing.assert_close(logits, resnet18.eval()(seen))
+    assert torch.equal(given, seen)
+    assert torch.equal(last, logits)
+
+
 class Odd(nn.Module):
     """A network with a module that runs twice, one that never runs and one that gives a pair."""
 

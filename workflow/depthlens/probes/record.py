@@ -1,6 +1,6 @@
 """Record the activations of every probe in one forward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -22,12 +22,22 @@ class Recorder:
     plan : sequence of Probe
     dtype : torch.dtype
         Of the activations; rounded once, from float32.
+    prepare : callable
+        Makes of a batch of images what the network takes.
     """
 
-    def __init__(self, network: nn.Module, plan: Sequence[Probe], *, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        plan: Sequence[Probe],
+        *,
+        dtype: torch.dtype,
+        prepare: Callable[[torch.Tensor], torch.Tensor] = network_input,
+    ) -> None:
         self._network = network.eval()
         self._plan = plan
         self._dtype = dtype
+        self._prepare = prepare
         self._seen: dict[str, torch.Tensor] = {}
         self._hooks: list = []
 
@@ -48,14 +58,15 @@ class Recorder:
 
         Parameters
         ----------
-        images : uint8 tensor, shape (n, channels, height, width), on the network's device
+        images : tensor, shape (n, …), on the network's device
+            What `prepare` takes: by default uint8, shape (n, channels, height, width).
 
         Returns
         -------
         logits : float32 tensor, shape (n, n_classes)
         activations : list of tensors, one a probe, shape (n, …) as the module gave it
-            `input` is the image as stored, brightness in [0, 1]: repeating a grey channel for the
-            network multiplies all distances by √3 and changes no neighbour.
+            `input` is the image as it was given, bytes as brightness in [0, 1]: repeating a grey
+            channel for the network multiplies all distances by √3 and changes no neighbour.
 
         Raises
         ------
@@ -64,11 +75,12 @@ class Recorder:
         """
         self._seen.clear()
         with torch.inference_mode():
-            logits = self._network(network_input(images))
+            logits = self._network(self._prepare(images))
         activations = []
         for probe in self._plan:
             if probe.kind == "input":
-                activations.append((images.float() / 255).to(self._dtype))
+                given = images.float() / 255 if images.dtype == torch.uint8 else images
+                activations.append(given.to(self._dtype))
             elif probe.kind == "softmax":
                 activations.append(logits.softmax(1).to(self._dtype))
             elif probe.module in self._seen:
