@@ -12,7 +12,7 @@ FLOORS = (
     {"prose", "ledger", "figures", "report"},
     {"chapters"},
     {"stages"},
-    {"study", "cli", "verify", "why"},
+    {"study", "cli", "measuring", "verify", "why"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,6 +1,6 @@
 """Which of my examples are hard, and why: prediction depth and a reproducible study of it."""
 
-__all__ = ["KNNClassifier"]
+__all__ = ["KNNClassifier", "measure"]
 
 
 def __getattr__(name: str) -> object:
@@ -9,4 +9,8 @@ def __getattr__(name: str) -> object:
         from depthlens.knn.classifier import KNNClassifier
 
         return KNNClassifier
+    if name == "measure":
+        from depthlens.measuring.measure import measure
+
+        return measure
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

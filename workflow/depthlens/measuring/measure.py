@@ -1,0 +1,527 @@
+"""Prediction depth of a reader's own examples at the probes of a reader's own network."""
+
+import contextlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from depthlens.depth import prediction_depth
+from depthlens.errors import StudyError, closest
+from depthlens.knn.points import Array
+from depthlens.knn.search import Queries, nearest
+from depthlens.knn.votes import vote
+from depthlens.measuring.examples import Data, Examples, open_examples
+from depthlens.models import devices
+from depthlens.probes.plan import Probe, plan
+from depthlens.probes.record import Recorder
+from depthlens.progress import bar
+
+log = logging.getLogger(__name__)
+
+_GIGABYTE = 10**9
+
+
+def measure(
+    model: nn.Module,
+    train: Data,
+    queries: Data | None = None,
+    *,
+    probes: str | Sequence[str] = "blocks",
+    n_neighbors: int = 30,
+    classes: Sequence[str] | None = None,
+    preprocess: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    batch_size: int = 64,
+    dtype: str = "float32",
+    device: str = "auto",
+    memory: float = 2.0,
+    workdir: str | Path | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Prediction depth of each query, and what else its neighbours and the network say of it.
+
+    A k-nearest-neighbour classifier on the activations of `train` at each probe of the network
+    classifies each query; its depth is the first probe from which all of them give the network's
+    class. Activations go to a temporary folder, not into memory, which is taken away at the end.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A classifier: its output is one float tensor of logits, shape (n, n_classes), or an object
+        with such `logits`. It is left as it was: its mode, its device, its weights, its hooks.
+    train : Dataset, DataLoader, or pair (images, labels)
+        The examples that the network was trained on: they are the references that vote, with
+        their labels. Images, shape (n, …), are fed to the network as they come, as floats of the
+        type of its weights: scaling and normalisation are the reader's, and no augmentation
+        belongs here. Labels are indexes of the network's outputs.
+    queries : as `train`, optional
+        Examples that the network was not trained on. Without them the training examples
+        themselves are measured, each left out of its own vote.
+    probes : "blocks", "children" or sequence of str
+        Where activations are read; see `depthlens.probes.plan.plan`.
+    n_neighbors : int
+        k.
+    classes : sequence of str, optional
+        Names of the network's outputs, for `attrs`; "0", "1", … if not given.
+    preprocess : callable, optional
+        Makes of a batch of images, on the device, what the network takes, such as floats of bytes.
+    batch_size : int
+        Images a forward pass; a DataLoader has its own.
+    dtype : "float32" or "float16"
+        Of the activations on disk.
+    device : "auto", "cpu" or "cuda"
+        `auto` takes a GPU where there is one.
+    memory : float
+        GB for the search of neighbours.
+    workdir : path, optional
+        Where the temporary folder is made; the system's own place if not given.
+    progress : bool
+        Whether bars are shown.
+
+    Returns
+    -------
+    DataFrame, one row a query, in the order of `queries` (or `train`)
+        `label`, `prediction`, int16; `confidence`, softmax of the prediction, float32; `correct`;
+        `depth`, 0 … n_probes, with respect to the network's class; `depth_label`, with respect to
+        the label; `loss`, cross-entropy in nats; `output_margin`, largest logit less the second;
+        `entropy` of the softmax in nats; `knn_disagreement`, share of the k neighbours at the last
+        hidden probe that have another label, NaN where no probe is hidden; `suspicion`, see
+        `suspicion`; then one int16 column a probe, in forward order, with its k-NN class.
+        `attrs` holds `probes`, `n_neighbors`, `classes` and `leave_one_out`.
+
+    Raises
+    ------
+    StudyError
+        In one sentence, if anything does not fit together.
+
+    References
+    ----------
+    Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647, section 2.
+    """
+    if not isinstance(model, nn.Module):
+        raise StudyError(f"model: a torch.nn.Module is needed, not {type(model).__name__}")
+    _check_options(n_neighbors, batch_size=batch_size, memory=memory, dtype=dtype, device=device)
+    points = _plan(model, probes)
+    where = _device(model, device)
+    leave_one_out = queries is None
+    references = open_examples(train, name="train", batch_size=batch_size, in_order=leave_one_out)
+    sets = {"train": references}
+    if queries is not None:
+        sets["queries"] = open_examples(
+            queries, name="queries", batch_size=batch_size, in_order=True
+        )
+    if references.n_examples is not None:
+        _check_neighbours(n_neighbors, references.n_examples, leave_one_out=leave_one_out)
+
+    with _temporary_folder(workdir) as folder:
+        with (
+            _borrowed(model, where),
+            Recorder(model, points, dtype=getattr(torch, dtype), prepare=_as_it_is) as recorder,
+        ):
+            forward = _Forward(model, recorder, points, folder, preprocess, where, progress)
+            recorded = {name: forward(name, some, sets) for name, some in sets.items()}
+        known, asked = recorded["train"], recorded.get("queries", recorded["train"])
+        n_classes = known.logits.shape[1]
+        names = _class_names(classes, n_classes)
+        _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
+        found = []
+        for index, probe in enumerate(points):
+            voters = known.points(index)
+            near = _neighbours(
+                Queries(voters if leave_one_out else asked.points(index), leave_one_out),
+                voters,
+                n_neighbors=n_neighbors,
+                device=where,
+                memory=memory * _GIGABYTE,
+                probe=probe.name,
+                cure="; set dtype to float32" if dtype == "float16" else "",
+                progress=progress,
+            )
+            prediction, votes = vote(known.labels[near], n_classes)
+            found.append(_Votes(prediction, *_for_and_against(votes, asked.labels)))
+    return _table(asked, found, points, n_neighbors, names, leave_one_out=leave_one_out)
+
+
+def suspicion(
+    votes_for: NDArray[np.integer], votes_against: NDArray[np.integer], n_neighbors: int
+) -> NDArray[np.float32]:
+    """How much the probes of a network speak against the given labels.
+
+    The mean over probes of (votes of the strongest other class - votes of the label) / k.
+
+    Parameters
+    ----------
+    votes_for : int array, shape (n_examples, n_probes)
+        Neighbours at each probe that have the example's label.
+    votes_against : int array, shape (n_examples, n_probes)
+        Neighbours at each probe that have whichever other label most of them have.
+    n_neighbors : int
+        k.
+
+    Returns
+    -------
+    float32 array, shape (n_examples,)
+        -1 (every neighbour at every probe has the label) … 1 (all have one other).
+    """
+    margins = votes_against.astype(np.int64) - votes_for.astype(np.int64)
+    return (margins / n_neighbors).mean(1).astype(np.float32)
+
+
+class _Votes(NamedTuple):
+    """What the neighbours at one probe say, of each query: arrays of shape (n_queries,)."""
+
+    prediction: NDArray[np.int16]
+    votes_for: NDArray[np.uint16]
+    votes_against: NDArray[np.uint16]
+
+
+def _for_and_against(
+    votes: NDArray[np.uint16], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    rows = np.arange(len(labels))
+    given = votes[rows, labels]
+    votes[rows, labels] = 0
+    return given, votes.max(1)
+
+
+class _Recorded(NamedTuple):
+    """What a forward pass over a set of examples gave."""
+
+    labels: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    files: list[Path]
+    """activations of each probe: rows of numbers and nothing else"""
+    dtype: np.dtype
+    last_hidden: int | None
+    """index of the last probe that is neither the logits nor their softmax nor the input"""
+
+    def points(self, index: int) -> Array:
+        """The activations at a probe, read from the disk as they are needed."""
+        values = np.memmap(self.files[index], self.dtype, "r").reshape(len(self.labels), -1)
+        return Array(values)
+
+
+class _Forward:
+    """Runs a network over examples and keeps the activations on disk."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recorder: Recorder,
+        probes: Sequence[Probe],
+        folder: Path,
+        preprocess: Callable[[torch.Tensor], torch.Tensor] | None,
+        device: torch.device,
+        progress: bool,
+    ) -> None:
+        weights = (value for value in model.parameters() if value.is_floating_point())
+        self._type = next((weight.dtype for weight in weights), torch.float32)
+        self._recorder, self._probes, self._folder = recorder, probes, folder
+        self._preprocess, self._device, self._progress = preprocess, device, progress
+        self._shapes: tuple | None = None
+
+    def __call__(self, name: str, examples: Examples, every: Mapping[str, Examples]) -> _Recorded:
+        files = [self._folder / f"{name}-{index}" for index in range(len(self._probes))]
+        labels, logits, last_hidden = [], [], None
+        with contextlib.ExitStack() as opened:
+            outputs = [opened.enter_context(path.open("wb")) for path in files]
+            batches = bar(
+                examples.batches,
+                label=f"activations of {name}",
+                total=examples.n_batches,
+                unit="batch",
+                hidden=not self._progress,
+            )
+            n_met = 0
+            for images, given in batches:
+                found, activations = self._run(images, name)
+                values = [activation.flatten(1).cpu().numpy() for activation in activations]
+                self._check(name, found, given, images, values, n_met)
+                if not labels:
+                    last_hidden = _last_hidden(self._probes, values, found)
+                    if name == "train":
+                        self._check_space(values, every)
+                self._write(outputs, values)
+                labels.append(given)
+                logits.append(found)
+                n_met += len(given)
+        recorded = _Recorded(
+            np.concatenate(labels), np.concatenate(logits), files, values[0].dtype, last_hidden
+        )
+        right = (recorded.logits.argmax(1) == recorded.labels).mean()
+        log.info("%s: %d examples, accuracy %.4f", name, n_met, right)
+        return recorded
+
+    def _run(
+        self, images: torch.Tensor, name: str
+    ) -> tuple[NDArray[np.float32], list[torch.Tensor]]:
+        images = images.to(self._device)
+        if self._preprocess is not None:
+            images = self._preprocess(images)
+        if not isinstance(images, torch.Tensor) or not images.is_floating_point():
+            kind = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
+            raise StudyError(
+                f"{name}: the network takes floats, these images are {kind}; scale them as they "
+                "were for its training, or let preprocess do it, such as lambda x: x.float() / 255"
+            )
+        try:
+            logits, activations = self._recorder(images.to(self._type))
+        except torch.OutOfMemoryError:
+            raise StudyError("batch_size: out of GPU memory; lower it") from None
+        except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise StudyError(
+                f"model: it does not take a batch of {name}, shape {tuple(images.shape)}: {reason}"
+            ) from error
+        return logits.float().cpu().numpy(), activations
+
+    def _check(
+        self,
+        name: str,
+        logits: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        images: torch.Tensor,
+        values: Sequence[NDArray],
+        n_met: int,
+    ) -> None:
+        n_classes = logits.shape[1]
+        shapes = tuple(images.shape[1:]), n_classes, tuple(value.shape[1] for value in values)
+        if self._shapes is None and _are_probabilities(logits):
+            raise StudyError(
+                "model: its outputs are probabilities, each row sums to 1; measure takes logits: "
+                "leave the softmax at its end out"
+            )
+        self._shapes = self._shapes or shapes
+        if shapes != self._shapes:
+            raise StudyError(
+                f"{name}: images of shape {shapes[0]} where others have {self._shapes[0]}, or "
+                "activations whose size changes from batch to batch; both must stay the same"
+            )
+        if not np.isfinite(logits).all():
+            row = n_met + int(np.argmin(np.isfinite(logits).all(1)))
+            raise StudyError(f"{name}: the network's output for image {row} is infinite or NaN")
+        if labels.max() >= n_classes:
+            row = int(np.argmax(labels >= n_classes))
+            raise StudyError(
+                f"{name}: the label of image {n_met + row} is {labels[row]}, but the network has "
+                f"{n_classes} outputs, 0 … {n_classes - 1}"
+            )
+
+    def _check_space(self, values: Sequence[NDArray], every: Mapping[str, Examples]) -> None:
+        one = sum(value[0].nbytes for value in values)
+        needed = one * sum(examples.n_examples or 0 for examples in every.values())
+        free = shutil.disk_usage(self._folder).free
+        if needed > free:
+            raise StudyError(
+                f"workdir: the activations take {needed / _GIGABYTE:.1f} GB, and "
+                f"{self._folder.parent} has {free / _GIGABYTE:.1f}; name another folder, take "
+                "fewer probes, or set dtype to float16"
+            )
+
+    def _write(self, outputs: Sequence[BinaryIO], values: Sequence[NDArray]) -> None:
+        try:
+            for output, value in zip(outputs, values, strict=True):
+                output.write(np.ascontiguousarray(value).data)
+        except OSError as error:
+            raise StudyError(
+                f"workdir: the activations cannot be written to {self._folder.parent} "
+                f"({error.strerror}); name another folder"
+            ) from None
+
+
+def _are_probabilities(logits: NDArray[np.float32]) -> bool:
+    return bool((logits >= 0).all() and np.allclose(logits.sum(1), 1, rtol=0, atol=1e-4))
+
+
+def _as_it_is(images: torch.Tensor) -> torch.Tensor:
+    return images
+
+
+def _plan(model: nn.Module, probes: str | Sequence[str]) -> list[Probe]:
+    try:
+        points = plan(model, probes)
+    except StudyError as error:  # which knows the name of the key in config.yaml
+        raise StudyError(str(error).removeprefix("activations.")) from None
+    if not points:
+        raise StudyError("probes: at least one is needed")
+    return points
+
+
+def _check_options(
+    n_neighbors: int, *, batch_size: int, memory: float, dtype: str, device: str
+) -> None:
+    for name, value in (("n_neighbors", n_neighbors), ("batch_size", batch_size)):
+        if not isinstance(value, int | np.integer) or not 1 <= value <= 65_535:
+            raise StudyError(f"{name}: {value!r} is not a whole number from 1 to 65535")
+    if not memory > 0:
+        raise StudyError(f"memory: {memory!r} is not greater than 0")
+    for name, value, known in (
+        ("dtype", dtype, ("float32", "float16")),
+        ("device", device, ("auto", "cpu", "cuda")),
+    ):
+        if value not in known:
+            raise StudyError(f"{name}: unknown {value!r}{closest(value, known)}")
+
+
+def _check_neighbours(n_neighbors: int, n_examples: int, *, leave_one_out: bool) -> None:
+    if n_neighbors > n_examples - leave_one_out:
+        others = " other" if leave_one_out else ""
+        raise StudyError(
+            f"n_neighbors: {n_neighbors} neighbours asked for, but there are "
+            f"{n_examples - leave_one_out}{others} training examples; lower it"
+        )
+
+
+def _class_names(classes: Sequence[str] | None, n_classes: int) -> list[str]:
+    names = [str(name) for name in (range(n_classes) if classes is None else classes)]
+    if len(names) != n_classes:
+        raise StudyError(f"classes: {len(names)} names, but the network has {n_classes} outputs")
+    return names
+
+
+def _device(model: nn.Module, device: str) -> torch.device:
+    homes = {value.device for value in (*model.parameters(), *model.buffers())}
+    if len(homes) > 1:
+        raise StudyError(
+            f"model: its weights lie on {', '.join(sorted(map(str, homes)))}; move them to one"
+        )
+    chosen = devices.choose(device, key="device")
+    # A network that lies on the second GPU stays there.
+    return next((home for home in homes if home.type == chosen.type), chosen)
+
+
+@contextlib.contextmanager
+def _borrowed(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """The network on a device, and afterwards as it was: each module's mode, and where it lay."""
+    modes = [(module, module.training) for module in model.modules()]
+    homes = {value.device for value in (*model.parameters(), *model.buffers())}
+    check = model.register_forward_hook(_one_tensor_of_logits)
+    try:
+        model.to(device)
+        yield
+    finally:
+        check.remove()
+        for module, training in modes:
+            module.training = training
+        for home in homes:
+            model.to(home)
+
+
+def _one_tensor_of_logits(_model: nn.Module, inputs: tuple, output: object) -> torch.Tensor:
+    logits = getattr(output, "logits", output)
+    n_images = len(inputs[0])
+    if not isinstance(logits, torch.Tensor):
+        raise StudyError(
+            f"model: its output is {type(output).__name__}, not one tensor of logits; wrap it in a "
+            "module that gives that"
+        )
+    if logits.ndim != 2 or len(logits) != n_images or logits.shape[1] < 2:
+        raise StudyError(
+            f"model: its output for {n_images} images has the shape {tuple(logits.shape)}, not "
+            f"({n_images}, n_classes) with at least two classes"
+        )
+    return logits
+
+
+@contextlib.contextmanager
+def _temporary_folder(workdir: str | Path | None) -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="depthlens-", dir=workdir)
+    except OSError as error:
+        raise StudyError(f"workdir: {workdir}: no folder to write to ({error.strerror})") from None
+    with folder as name:
+        yield Path(name)
+
+
+def _last_hidden(
+    probes: Sequence[Probe], values: Sequence[NDArray], logits: NDArray[np.float32]
+) -> int | None:
+    hidden = [
+        index
+        for index, (probe, value) in enumerate(zip(probes, values, strict=True))
+        # The layer that gives the logits is known by what it gives.
+        if probe.kind == "module" and not np.array_equal(value, logits.astype(value.dtype))
+    ]
+    return hidden[-1] if hidden else None
+
+
+def _neighbours(
+    queries: Queries,
+    references: Array,
+    *,
+    n_neighbors: int,
+    device: torch.device,
+    memory: float,
+    probe: str,
+    cure: str,
+    progress: bool,
+) -> NDArray[np.int64]:
+    """Rows of the references that vote, shape (n_queries, n_neighbors)."""
+    with bar(label=f"k-NN {probe}", total=100, unit="%", hidden=not progress) as shown:
+        try:
+            (found,) = nearest(
+                [queries],
+                references,
+                n_neighbors=n_neighbors,
+                ranks=[n_neighbors],
+                device=device,
+                memory=memory,
+                progress=lambda share: shown.update(round(100 * share) - shown.n),
+            )
+        except ValueError as error:
+            raise StudyError(f"probe {probe}: {error}{cure}") from None
+    return found.rows
+
+
+def _table(
+    asked: _Recorded,
+    found: Sequence[_Votes],
+    probes: Sequence[Probe],
+    n_neighbors: int,
+    classes: list[str],
+    *,
+    leave_one_out: bool,
+) -> pd.DataFrame:
+    labels, rows = asked.labels, np.arange(len(asked.labels))
+    log_softmax = torch.from_numpy(asked.logits).double().log_softmax(1).numpy()
+    softmax = np.exp(log_softmax)
+    prediction = asked.logits.argmax(1)
+    knn, votes_for, votes_against = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    second, largest = np.partition(asked.logits, -2, axis=1)[:, -2:].T
+    hidden = asked.last_hidden
+    disagreement = (
+        np.full(len(labels), np.nan) if hidden is None else 1 - votes_for[:, hidden] / n_neighbors
+    )
+    columns = {
+        "label": labels.astype(np.int16),
+        "prediction": prediction.astype(np.int16),
+        "confidence": softmax[rows, prediction].astype(np.float32),
+        "correct": prediction == labels,
+        "depth": prediction_depth(knn, prediction),
+        "depth_label": prediction_depth(knn, labels),
+        "loss": (0.0 - log_softmax[rows, labels]).astype(np.float32),
+        "output_margin": largest - second,
+        # A probability that is 0 adds nothing.
+        "entropy": (0.0 - np.where(softmax > 0, softmax * log_softmax, 0).sum(1)).astype(
+            np.float32
+        ),
+        "knn_disagreement": disagreement.astype(np.float32),
+        "suspicion": suspicion(votes_for, votes_against, n_neighbors),
+        **{probe.name: knn[:, index] for index, probe in enumerate(probes)},
+    }
+    table = pd.DataFrame(columns)
+    table.attrs = {
+        "probes": [probe.name for probe in probes],
+        "n_neighbors": int(n_neighbors),
+        "classes": classes,
+        "leave_one_out": leave_one_out,
+    }
+    return table
