@@ -17,6 +17,9 @@ if not workflow.overwrite_configfiles:
 try:
     study = Study(config, source=", ".join(map(str, workflow.configfiles)))
     PROBES = {model: study.probes(model) for model in study.config.study.models}
+    FEATURES = {
+        model: study.feature_probe(model) for model in study.config.study.models
+    }
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
@@ -25,11 +28,12 @@ FIGURES = study.figures()
 
 
 wildcard_constraints:
-    dataset="[A-Za-z0-9_-]+",
+    dataset="[A-Za-z0-9_-]+(/replicate[0-9]+)?",
     model="[A-Za-z0-9_-]+",
     seed="[0-9]+",
     split="train|test",
     probe="[0-9]+-[^/]+",
+    number="[1-9][0-9]*",
 
 
 localrules:

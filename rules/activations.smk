@@ -27,6 +27,9 @@ rule probes:
         " --output {output:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 
 
+# Files that are not kept vanish with the last job that reads them.
+kept = (lambda files: files) if study.config.activations.keep else temp
+
 # Each network has probes of its own, so each has a rule of its own.
 for model in study.config.study.models:
 
@@ -37,10 +40,12 @@ for model in study.config.study.models:
             images="data/{dataset}/{split}.parquet",
             checkpoint=f"results/{{dataset}}/{model}/seed{{seed}}/checkpoint.safetensors",
         output:
-            probes=[
-                f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}/{probe}.parquet"
-                for probe in PROBES[model]
-            ],
+            probes=kept(
+                [
+                    f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}/{probe}.parquet"
+                    for probe in PROBES[model]
+                ]
+            ),
             predictions=f"results/{{dataset}}/{model}/seed{{seed}}/predictions/{{split}}.parquet",
         log:
             f"results/{{dataset}}/{model}/seed{{seed}}/logs/activations/{{split}}.log",

@@ -1,8 +1,8 @@
 """Images of every dataset.
 
 Reads   config.yaml (datasets), and for collections the files under their data_root
-Makes   data/{dataset}/{split}.parquet
-Steps   generate the shapes, or import a collection
+Makes   data/{dataset}/{split}.parquet, data/{dataset}/replicate{number}/{split}.parquet
+Steps   generate the shapes, or import a collection; resample
 """
 
 
@@ -56,3 +56,26 @@ for dataset in study.datasets("torchvision"):
         shell:
             "depthlens import-images --split {wildcards.split} --output {output:q}"
             " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+
+
+rule resample:
+    """Divide all images of a dataset anew, for one replicate."""
+    input:
+        train="data/{dataset}/train.parquet",
+        test="data/{dataset}/test.parquet",
+    output:
+        train="data/{dataset}/replicate{number}/train.parquet",
+        test="data/{dataset}/replicate{number}/test.parquet",
+    log:
+        "data/{dataset}/logs/replicate{number}.log",
+    benchmark:
+        "data/{dataset}/benchmarks/replicate{number}.tsv"
+    conda:
+        "../envs/depthlens.yaml"
+    params:
+        cfg=study.block("replicates"),
+        code=study.digest("stages.resample"),
+    shell:
+        "depthlens resample --train-images {input.train:q} --test-images {input.test:q}"
+        " --number {wildcards.number} --train-output {output.train:q}"
+        " --test-output {output.test:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

@@ -1,7 +1,8 @@
 """One trained network for every dataset × model × seed.
 
 Reads   data/{dataset}/{train,test}.parquet, config.yaml (checkpoints, training, models)
-Makes   results/{dataset}/{model}/seed{seed}/{checkpoint.safetensors, history, dynamics}
+Makes   results/{dataset}/{model}/seed{seed}/{checkpoint, snapshots}.safetensors,
+        {history, dynamics, dynamics_test}.parquet
 Steps   train; or, where checkpoints.source is pull, dvc pull for what is not there
 """
 
@@ -9,13 +10,13 @@ Steps   train; or, where checkpoints.source is pull, dvc pull for what is not th
 rule checkpoints:
     """Every trained network of the study."""
     input:
-        study.paths("checkpoint.safetensors"),
+        [f"{run.folder}/checkpoint.safetensors" for run in study.all_networks()],
 
 
 if study.config.checkpoints.source == "train":
 
     rule train:
-        """Train a network and record what each training example went through."""
+        """Train a network and record what each image went through."""
         input:
             train="data/{dataset}/train.parquet",
             test="data/{dataset}/test.parquet",
@@ -23,6 +24,8 @@ if study.config.checkpoints.source == "train":
             checkpoint=f"{RUN}/checkpoint.safetensors",
             history=f"{RUN}/history.parquet",
             dynamics=f"{RUN}/dynamics.parquet",
+            dynamics_test=f"{RUN}/dynamics_test.parquet",
+            snapshots=f"{RUN}/snapshots.safetensors",
         log:
             f"{RUN}/logs/train.log",
         benchmark:
@@ -42,6 +45,7 @@ if study.config.checkpoints.source == "train":
             "depthlens train --train-images {input.train:q} --test-images {input.test:q}"
             " --seed {wildcards.seed} --checkpoint {output.checkpoint:q}"
             " --history {output.history:q} --dynamics {output.dynamics:q}"
+            " --dynamics-test {output.dynamics_test:q} --snapshots {output.snapshots:q}"
             " --resume {params.resume:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 
 else:

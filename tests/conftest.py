@@ -42,9 +42,23 @@ TRAINING = {
     "momentum": 0.9,
     "device": "cpu",
     "threads": 1,
+    "snapshots": 2,
 }
-ACTIVATIONS = {"probes": "children", "dtype": "float32", "batch_size": 40, "device": "cpu"}
-KNN = {"n_neighbors": 7, "memory": 0.01, "shards": 1, "device": "cpu"}
+ACTIVATIONS = {
+    "probes": "children",
+    "dtype": "float32",
+    "keep": True,
+    "batch_size": 40,
+    "device": "cpu",
+}
+KNN = {
+    "n_neighbors": 7,
+    "metric": "euclidean",
+    "sensitivity": [1, 5, 7],
+    "memory": 0.01,
+    "shards": 1,
+    "device": "cpu",
+}
 CONVERGENCE = {"min_train_accuracy": 0.99, "allow_unconverged": True}
 RESNET18 = {"architecture": "resnet18"}
 
@@ -114,6 +128,8 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
         checkpoint=run.checkpoint,
         history=run.folder / "history.parquet",
         dynamics=run.folder / "dynamics.parquet",
+        dynamics_test=run.folder / "dynamics_test.parquet",
+        snapshots=run.folder / "snapshots.safetensors",
         resume=run.folder / "resume.safetensors",
         cfg={"training": TRAINING, "model": RESNET18},
     )

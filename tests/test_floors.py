@@ -8,7 +8,7 @@ import depthlens
 PACKAGE = Path(depthlens.__file__).parent
 FLOORS = (
     {"errors", "config", "tables", "provenance", "progress"},
-    {"datasets", "models", "training", "probes", "knn", "depth", "intervals"},
+    {"datasets", "models", "training", "probes", "knn", "depth", "intervals", "scores"},
     {"prose", "ledger", "figures", "report"},
     {"chapters"},
     {"stages"},

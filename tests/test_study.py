@@ -117,7 +117,7 @@ def test_probes_are_computed_once_for_each_question(study, values, tmp_path, mon
     kept = list((tmp_path / ".snakemake/depthlens").iterdir())
     assert len(kept) == 1
     # From now on the answer is read, not computed.
-    monkeypatch.setattr("depthlens.probes.plan.names", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("depthlens.probes.plan.outline", lambda *_: pytest.fail("computed again"))
     assert study.probes("resnet18") == first
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)

@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics.pairwise import cosine_distances
 
-from depthlens.knn.points import Array, Selection, read_whole
+from depthlens.knn.points import Array, Normalized, Selection, read_whole
 
 from .reference import Pieces
 
@@ -78,3 +79,24 @@ def test_values_are_read_as_they_are_stored(kind):
     assert not piece.requires_grad
     np.testing.assert_array_equal(piece.numpy(), values[1:])
     assert points.source == "here"
+
+
+def test_distances_between_normalized_points_are_those_of_the_cosine():
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(12, 4)).astype(np.float32)
+    values[3] *= 1e30  # its square is beyond float32
+    values[4] *= 1e-12
+    values[[5, 7]] = 0
+    unit = read_whole(Normalized(Array(values)), 0, 12, CPU)
+    assert unit.shape == (12, 5)
+    expected = cosine_distances(values.astype(np.float64))
+    expected[5, 7] = expected[7, 5] = expected[5, 5] = expected[7, 7] = 0
+    np.testing.assert_allclose(torch.cdist(unit, unit) ** 2 / 2, expected, atol=1e-5)
+
+
+def test_normalized_points_come_in_pieces_as_the_points_do():
+    values = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float16)
+    pieces = Normalized(Pieces(values, np.arange(40) + 7, seed=2))
+    whole = Normalized(Array(values, np.arange(40) + 7))
+    assert torch.equal(read_whole(pieces, 5, 33, CPU), read_whole(whole, 5, 33, CPU))
+    assert pieces.ids.tolist() == whole.ids.tolist()

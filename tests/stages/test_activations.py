@@ -69,7 +69,8 @@ def test_the_last_probe_and_the_predictions_are_the_networks_answer(tiny_run):
     np.testing.assert_allclose(stored, logits, rtol=1e-3, atol=1e-4)
 
     table = tables.read(tiny_run.predictions("test"))
-    assert table.column_names == ["example_id", "label", "prediction", "confidence"]
+    assert table.column_names == ["example_id", "label", "prediction", "confidence", "logits"]
+    np.testing.assert_allclose(tables.matrix(table["logits"]), logits, rtol=1e-3, atol=1e-4)
     np.testing.assert_array_equal(table["label"], test.labels)
     np.testing.assert_array_equal(table["prediction"], stored.argmax(1))
     share = np.exp(logits - logits.max(1, keepdims=True))

@@ -12,6 +12,22 @@ IDS = np.arange(4, dtype=np.int32)
 ABOUT = {"classes": ["a", "b", "c"]}
 
 
+def write_knn(path, classes, *, ids=IDS, sensitivity=(1, 3), **columns) -> None:
+    """k-NN classes: for k = 1 always the first class, for any other k the same as for the k."""
+    classes = np.array(classes, np.int16)
+    by_k = [np.zeros_like(classes) if k == 1 else classes for k in sensitivity]
+    tables.write(
+        path,
+        {
+            "example_id": ids,
+            "prediction": classes,
+            "sensitivity": np.stack(by_k, axis=1),
+            **columns,
+        },
+        {"config": {"sensitivity": list(sensitivity)}},
+    )
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Answers and k-NN classes of four examples, written by hand."""
@@ -28,8 +44,7 @@ def folder(tmp_path):
         )
     classes = {"00-input": [0, 0, 0, 1], "01-conv1": [0, 1, 2, 2], "02-fc": [0, 1, 0, 1]}
     for probe, values in classes.items():
-        columns = {"example_id": IDS, "prediction": np.array(values, np.int16)}
-        tables.write(tmp_path / f"knn/{probe}.parquet", columns, {})
+        write_knn(tmp_path / f"knn/{probe}.parquet", values)
     return tmp_path
 
 
@@ -97,12 +112,17 @@ def test_depths_worked_by_hand(folder):
         "knn": pa.list_(pa.field("element", pa.int16(), nullable=False), 3),
         "depth": pa.int16(),
         "depth_last_probe": pa.int16(),
+        "depth_label": pa.int16(),
+        "depth_by_k": pa.list_(pa.field("element", pa.int16(), nullable=False), 2),
     }
     assert tables.matrix(table["knn"]).tolist() == [[0, 0, 0], [0, 1, 1], [0, 2, 0], [1, 2, 1]]
     assert table["prediction"].to_pylist() == [0, 1, 0, 2]
     assert table["correct"].to_pylist() == [True, True, False, False]
     assert table["depth"].to_pylist() == [0, 1, 2, 3]
     assert table["depth_last_probe"].to_pylist() == [0, 1, 2, 2]
+    assert table["depth_label"].to_pylist() == [0, 1, 3, 3]  # labels 0, 1, 2, 0
+    # With k = 1 every probe says the first class, which is the answer for two of the four.
+    assert tables.matrix(table["depth_by_k"]).tolist() == [[0, 0], [3, 1], [0, 2], [3, 3]]
     about = tables.metadata(folder / "depth.parquet")
     assert about["probes"] == ["00-input", "01-conv1", "02-fc"]
     assert about["classes"] == ["a", "b", "c"]
@@ -118,10 +138,27 @@ def test_the_order_of_the_probes_is_that_of_the_call(folder):
 
 def test_classes_of_other_examples_are_refused(folder):
     measure(folder)
-    columns = {"example_id": IDS + 1, "prediction": np.zeros(4, np.int16)}
-    tables.write(folder / "knn/01-conv1.parquet", columns, {})
+    write_knn(folder / "knn/01-conv1.parquet", np.zeros(4), ids=IDS + 1)
     with pytest.raises(ArtifactError, match=r"01-conv1\.parquet: other examples than"):
         run(folder)
+
+
+def test_classes_for_other_k_are_refused(folder):
+    measure(folder)
+    write_knn(folder / "knn/01-conv1.parquet", np.zeros(4), sensitivity=(1, 5))
+    with pytest.raises(ArtifactError, match=r"01-conv1\.parquet: other k than"):
+        run(folder)
+
+
+def test_depth_of_examples_that_vote_for_themselves_is_beside_the_right_one(folder):
+    measure(folder)
+    for probe in ("00-input", "01-conv1", "02-fc"):
+        own = np.array([0, 1, 0, 2], np.int16)  # always the answer
+        write_knn(folder / f"knn/{probe}.parquet", [0, 0, 0, 1], self_voting=own)
+    run(folder)
+    table = tables.read(folder / "depth.parquet")
+    assert table["depth_self_voting"].to_pylist() == [0, 0, 0, 0]
+    assert table["depth"].to_pylist() == [0, 3, 0, 3]
 
 
 def test_a_table_that_holds_no_answers_is_refused(folder):

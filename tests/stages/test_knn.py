@@ -77,16 +77,75 @@ def test_classes_of_the_training_split_leave_the_query_out_at_every_probe(tiny_r
 def test_the_columns_are_those_that_users_were_promised(tiny_run, blocks):
     for split in ("train", "test"):
         table = tables.read(tiny_run.knn(split, "10-fc"))
+        own = {"self_voting": pa.int16()} if split == "train" else {}
         assert {field.name: field.type for field in table.schema} == {
             "example_id": pa.int32(),
             "prediction": pa.int16(),
             "votes": pa.list_(pa.field("element", pa.uint16(), nullable=False), 6),
             "distance": pa.float32(),
+            "sensitivity": pa.list_(pa.field("element", pa.int16(), nullable=False), 3),
+            **own,
         }
         assert table["example_id"].to_pylist() == list(range(table.num_rows))
         votes = tables.matrix(table["votes"])
         assert np.all(votes.sum(1) == blocks["knn"]["n_neighbors"])
         np.testing.assert_array_equal(votes.argmax(1), table["prediction"])
+
+
+@pytest.mark.parametrize("sensitivity", [[1, 5, 7], [20, 2]])
+def test_other_k_give_what_a_run_with_that_k_gives(tmp_path, tiny_run, blocks, sensitivity):
+    def classify(name, **changed):
+        run(tiny_run, tmp_path / name / "test.parquet", blocks["knn"] | changed)
+        return [tables.read(tmp_path / name / f"{kind}.parquet") for kind in ("test", "left-out")]
+
+    together = classify("together", sensitivity=sensitivity)
+    for column, k in enumerate(sensitivity):
+        for found, alone in zip(together, classify(f"{k}", n_neighbors=k), strict=True):
+            classes = tables.matrix(found["sensitivity"])[:, column]
+            assert classes.tolist() == alone["prediction"].to_pylist()
+    for found, split in zip(together, ("test", "train"), strict=True):
+        plain = tables.read(tiny_run.knn(split, "09-avgpool"))
+        for name in ("prediction", "distance", "votes"):
+            assert found[name].equals(plain[name])
+
+
+def test_self_votes_are_those_of_scikit_learn_which_leaves_nobody_out(tiny_run, blocks):
+    k, labels = blocks["knn"]["n_neighbors"], labels_of(tiny_run)
+    for probe in ("00-input", "09-avgpool"):
+        references = points(tiny_run.activations("train", probe))
+        oracle = KNeighborsClassifier(n_neighbors=k, algorithm="brute").fit(references, labels)
+        found = tables.read(tiny_run.knn("train", probe))["self_voting"].to_numpy()
+        others = [np.delete(references, row, axis=0) for row in range(len(references))]
+        check(found, oracle.predict(references), references, others, k - 1)
+
+
+def test_an_only_neighbour_that_is_oneself_gives_the_label(tmp_path, tiny_run, blocks):
+    run(tiny_run, tmp_path / "test.parquet", blocks["knn"] | {"n_neighbors": 1})
+    found = tables.read(tmp_path / "left-out.parquet")["self_voting"].to_numpy()
+    assert found.tolist() == labels_of(tiny_run).tolist()
+
+
+def test_cosine_classes_are_those_of_scikit_learn(tmp_path, tiny_run, blocks):
+    cfg, probe = blocks["knn"] | {"metric": "cosine"}, "09-avgpool"
+    run(tiny_run, tmp_path / "test.parquet", cfg)
+    references = points(tiny_run.activations("train", probe)).astype(np.float64)
+    queries = points(tiny_run.activations("test", probe)).astype(np.float64)
+    k = cfg["n_neighbors"]
+    oracle = KNeighborsClassifier(n_neighbors=k, algorithm="brute", metric="cosine")
+    oracle.fit(references, labels_of(tiny_run))
+    found = tables.read(tmp_path / "test.parquet")
+    unit = references / np.linalg.norm(references, axis=1, keepdims=True)
+    check(
+        found["prediction"].to_numpy(),
+        oracle.predict(queries),
+        queries / np.linalg.norm(queries, axis=1, keepdims=True),
+        [unit] * len(queries),
+        k,
+    )
+    distances = oracle.kneighbors(queries)[0][:, -1]
+    np.testing.assert_allclose(found["distance"].to_numpy() ** 2 / 2, distances, rtol=1e-3)
+    euclidean = tables.read(tiny_run.knn("test", probe))["distance"].to_numpy()
+    assert not np.allclose(found["distance"], euclidean)
 
 
 def run(tiny_run, path, cfg, *, probe="09-avgpool", **changed):

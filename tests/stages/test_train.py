@@ -18,7 +18,13 @@ from depthlens.training import loop
 # activations: all that a resumed run could get wrong.
 N_TRAIN, N_TEST = 27, 12
 NETWORK = {"architecture": "mobilenet_v3_small"}
-FILES = ("checkpoint.safetensors", "history.parquet", "dynamics.parquet")
+FILES = (
+    "checkpoint.safetensors",
+    "history.parquet",
+    "dynamics.parquet",
+    "dynamics_test.parquet",
+    "snapshots.safetensors",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,7 @@ def data(tmp_path_factory, blocks) -> Path:
 
 @pytest.fixture(scope="module")
 def settings(blocks) -> dict:
-    return blocks["training"] | {"epochs": 3, "batch_size": 13}
+    return blocks["training"] | {"epochs": 3, "batch_size": 13, "snapshots": 2}
 
 
 def run(folder: Path, data: Path, settings: dict, *, seed: int = 1) -> dict[str, bytes]:
@@ -46,6 +52,8 @@ def run(folder: Path, data: Path, settings: dict, *, seed: int = 1) -> dict[str,
         checkpoint=folder / FILES[0],
         history=folder / FILES[1],
         dynamics=folder / FILES[2],
+        dynamics_test=folder / FILES[3],
+        snapshots=folder / FILES[4],
         resume=folder / "resume.safetensors",
         cfg={"training": settings, "model": NETWORK},
     )
@@ -172,17 +180,21 @@ def test_history_has_a_row_an_epoch(whole, settings):
     assert np.all(np.diff(rates) <= 0)
 
 
-def test_dynamics_have_a_row_for_every_epoch_and_example(whole):
-    dynamics = tables.read(whole / "dynamics.parquet")
-    assert {field.name: field.type for field in dynamics.schema} == {
-        "epoch": pa.int16(),
-        "example_id": pa.int32(),
-        "loss": pa.float32(),
-        "margin": pa.float32(),
-        "prediction": pa.int16(),
-    }
-    assert dynamics["epoch"].to_pylist() == [e for e in (1, 2, 3) for _ in range(N_TRAIN)]
-    assert dynamics["example_id"].to_pylist() == list(range(N_TRAIN)) * 3
+def test_the_dynamics_of_both_splits_have_a_row_an_epoch_and_example(whole):
+    for name, n in (("dynamics", N_TRAIN), ("dynamics_test", N_TEST)):
+        table = tables.read(whole / f"{name}.parquet")
+        assert {field.name: field.type for field in table.schema} == {
+            "epoch": pa.int16(),
+            "example_id": pa.int32(),
+            "loss": pa.float32(),
+            "margin": pa.float32(),
+            "prediction": pa.int16(),
+            "error_norm": pa.float32(),
+            "gradient_norm": pa.float32(),
+        }
+        assert table["epoch"].to_pylist() == [e for e in (1, 2, 3) for _ in range(n)]
+        assert table["example_id"].to_pylist() == list(range(n)) * 3
+        assert np.isfinite(table["gradient_norm"].to_numpy()).all()
 
 
 def test_history_and_dynamics_tell_one_story(whole, data):
@@ -222,6 +234,22 @@ def test_everything_says_what_it_was_made_from(whole, data, settings):
     assert tables.metadata(whole / "dynamics.parquet")["inputs"] == about["inputs"]
 
 
+def test_snapshots_are_the_weights_after_their_epochs(tmp_path, data, settings, whole):
+    tensors, about = checkpoints.load_tensors(whole / "snapshots.safetensors")
+    assert about["epochs"] == [2, 3]
+    final, _ = checkpoints.load_tensors(whole / "checkpoint.safetensors")
+    assert tensors.keys() == {f"{epoch}.{name}" for epoch in (2, 3) for name in final}
+    assert all(torch.equal(tensors[f"3.{name}"], value) for name, value in final.items())
+    # At a constant rate the first two epochs are the same, however many follow.
+    constant = settings | {"decay": 0.0}
+    run(tmp_path / "three", data, constant)
+    run(tmp_path / "two", data, constant | {"epochs": 2, "snapshots": 0})
+    kept, _ = checkpoints.load_tensors(tmp_path / "three/snapshots.safetensors")
+    ended, _ = checkpoints.load_tensors(tmp_path / "two/checkpoint.safetensors")
+    assert all(torch.equal(kept[f"2.{name}"], value) for name, value in ended.items())
+    assert checkpoints.load_tensors(tmp_path / "two/snapshots.safetensors")[0] == {}
+
+
 def test_a_network_that_does_not_fit_is_refused_before_training(tmp_path, data, settings):
     with pytest.raises(StudyError, match="alexnet does not take images of 1×32×32"):
         train.run(
@@ -231,6 +259,8 @@ def test_a_network_that_does_not_fit_is_refused_before_training(tmp_path, data, 
             checkpoint=tmp_path / "c",
             history=tmp_path / "h",
             dynamics=tmp_path / "d",
+            dynamics_test=tmp_path / "t",
+            snapshots=tmp_path / "s",
             resume=tmp_path / "r",
             cfg={"training": settings, "model": {"architecture": "alexnet"}},
         )

@@ -113,10 +113,14 @@ def test_an_epoch_equals_the_same_steps_in_plain_torch(sets, name):
     for name_, tensor in twin.state_dict().items():
         torch.testing.assert_close(network.state_dict()[name_], tensor, rtol=1e-5, atol=1e-6)
     everyone = range(N_TRAIN)
-    np.testing.assert_allclose(epoch.losses, [losses[i] for i in everyone], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(epoch.margins, [margins[i] for i in everyone], rtol=1e-4, atol=1e-5)
-    assert epoch.predictions.tolist() == [predictions[i] for i in everyone]
-    assert epoch.predictions.dtype == np.int16
+    np.testing.assert_allclose(
+        epoch.train.loss, [losses[i] for i in everyone], rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        epoch.train.margin, [margins[i] for i in everyone], rtol=1e-4, atol=1e-5
+    )
+    assert epoch.train.prediction.tolist() == [predictions[i] for i in everyone]
+    assert epoch.train.prediction.dtype == np.int16
     assert epoch.train_loss == pytest.approx(np.mean([losses[i] for i in everyone]), rel=1e-5)
     right = [predictions[i] == sets["train_labels"][i] for i in everyone]
     assert epoch.train_accuracy == pytest.approx(np.mean(right))
@@ -260,9 +264,13 @@ def test_evaluation_worked_by_hand():
     labels = torch.tensor([0, 0, 2], dtype=torch.int16)
     sure, unsure = np.log(1 + 2 * np.exp(-10)), np.log(3)
     network = Echo()
-    loss, accuracy = loop.evaluate(network, images, labels, batch_size=2)
-    assert loss == pytest.approx((unsure + sure + (sure + 10)) / 3, rel=1e-6)
-    assert accuracy == pytest.approx(2 / 3)
+    found = loop.evaluate(network, images, labels, batch_size=2)
+    np.testing.assert_allclose(found.loss, [unsure, sure, sure + 10], rtol=1e-5, atol=1e-6)
+    assert found.prediction.tolist() == [0, 0, 0]
+    assert found.margin.tolist() == [0, 10, -10]
+    # Softmax of equal logits misses the one-hot label by (-2/3, 1/3, 1/3).
+    assert found.error_norm == pytest.approx([np.sqrt(6) / 3, 1.1e-4, np.sqrt(2)], rel=0.02)
+    assert np.isnan(found.gradient_norm).all()  # it does not end in a linear layer
     assert network.batches == [2, 1]
 
 
@@ -271,7 +279,68 @@ def test_evaluation_does_not_depend_on_the_batches(sets, batch_size):
     network = small_network(dropout=0.5)
     images, labels = torch.from_numpy(sets["test_images"]), torch.from_numpy(sets["test_labels"])
     whole = loop.evaluate(network, images, labels, batch_size=N_TEST)
-    assert loop.evaluate(network, images, labels, batch_size=batch_size) == pytest.approx(whole)
+    found = loop.evaluate(network, images, labels, batch_size=batch_size)
+    for name, values in vars(whole).items():
+        np.testing.assert_allclose(getattr(found, name), values, rtol=1e-4, atol=1e-6)
+
+
+def test_gradient_norms_are_those_of_autograd(sets):
+    network = small_network().eval()
+    images, labels = torch.from_numpy(sets["test_images"]), torch.from_numpy(sets["test_labels"])
+    found = loop.evaluate(network, images, labels, batch_size=4)
+    for index, norm in enumerate(found.gradient_norm):
+        loss = functional.cross_entropy(
+            network(as_input(sets["test_images"][index : index + 1])), labels[index, None].long()
+        )
+        gradients = torch.autograd.grad(loss, list(network[-1].parameters()))
+        assert norm == pytest.approx(
+            float(torch.cat([g.flatten() for g in gradients]).norm()), rel=1e-4
+        )
+
+
+class Scaled(nn.Module):
+    """Ends in something else than its linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = small_network()
+
+    def forward(self, images):
+        return 2 * self.inner(images)
+
+
+def test_no_gradient_norm_of_a_layer_that_is_not_the_last(sets):
+    images, labels = torch.from_numpy(sets["test_images"]), torch.from_numpy(sets["test_labels"])
+    found = loop.evaluate(Scaled(), images, labels, batch_size=4)
+    assert np.isnan(found.gradient_norm).all()
+    assert not np.isnan(found.error_norm).any()
+
+
+def test_no_hook_stays_on_the_network(sets):
+    network = small_network()
+    run(network, ours(network), sets)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_the_test_set_is_seen_after_each_epoch(sets):
+    network = small_network()
+    for epoch in loop.train(
+        network, ours(network), **sets, epochs=range(1, 3), last_epoch=2, decay=0.0,
+        batch_size=8, seed=5, device=CPU,
+    ):  # fmt: skip
+        with torch.no_grad():
+            logits = network.eval()(as_input(sets["test_images"]))
+        assert epoch.test.prediction.tolist() == logits.argmax(1).tolist()
+        assert epoch.test_accuracy == np.mean(epoch.test.prediction == sets["test_labels"])
+        assert epoch.test_loss == pytest.approx(epoch.test.loss.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "last", "epochs"),
+    [(0, 10, []), (1, 10, [10]), (5, 10, [2, 4, 6, 8, 10]), (3, 10, [4, 7, 10]), (2, 2, [1, 2])],
+)
+def test_snapshots_are_evenly_spaced_up_to_the_last_epoch(n, last, epochs):
+    assert loop.snapshot_epochs(n, last) == epochs
 
 
 def test_evaluation_changes_nothing(sets):

@@ -94,6 +94,20 @@ def import_images(**arguments: object) -> None:
 
 
 @cli.command()
+@_file("--train-images", "Training images of the dataset.")
+@_file("--test-images", "Test images of the dataset.")
+@click.option("--number", type=click.IntRange(min=1), required=True, help="Of the replicate.")
+@_file("--train-output", "Table of the images to learn from to write.")
+@_file("--test-output", "Table of the images held out to write.")
+@_cfg("replicates")
+def resample(**arguments: object) -> None:
+    """Divide all images of a dataset anew, for one replicate."""
+    from depthlens.stages import resample
+
+    resample.run(**arguments)
+
+
+@cli.command()
 @_file("--train-images", "Images to learn from.")
 @_file("--test-images", "Images to test on after each epoch.")
 @click.option(
@@ -104,7 +118,9 @@ def import_images(**arguments: object) -> None:
 )
 @_file("--checkpoint", "Weights to write.")
 @_file("--history", "Table of epochs to write.")
-@_file("--dynamics", "Table of epochs × examples to write.")
+@_file("--dynamics", "Table of epochs × training images to write.")
+@_file("--dynamics-test", "Table of epochs × test images to write.")
+@_file("--snapshots", "Weights after some of the epochs to write.")
 @_file("--resume", "Where to keep the state of an unfinished training.")
 @_cfg("training", "model")
 def train(**arguments: object) -> None:

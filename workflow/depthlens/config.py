@@ -83,7 +83,7 @@ class Study(Block):
     replicates: int = Field(
         ge=0,
         le=10_000,
-        description="further networks a dataset × model, each trained on another part of all images",
+        description="further networks a dataset × model, each trained on other images",
     )
     splits: Annotated[
         list[Literal["train", "test"]], Field(min_length=1), AfterValidator(_unique)
@@ -213,6 +213,9 @@ class Activations(Block):
         description="children, blocks, or a list of module names"
     )
     dtype: Literal["float16", "float32"] = Field(description="of the stored activations")
+    keep: bool = Field(
+        description="keep them after use: gigabytes, but another k needs no new forward pass"
+    )
     batch_size: int = Field(ge=1, le=65_536, description="images a forward pass")
     device: Literal["auto", "cpu", "cuda"] = Field(
         description="auto takes a GPU where there is one"

@@ -22,7 +22,13 @@ from depthlens.report import machine
 RUN = "results/{dataset}/{model}/seed{seed}"
 """Folder of one run: wildcards that a rule fills in."""
 
-TRAINED = ("checkpoint.safetensors", "history.parquet", "dynamics.parquet")
+TRAINED = (
+    "checkpoint.safetensors",
+    "history.parquet",
+    "dynamics.parquet",
+    "dynamics_test.parquet",
+    "snapshots.safetensors",
+)
 """What training leaves in the folder of a run."""
 
 _MOST_SENTENCES = 5
@@ -42,6 +48,19 @@ class Run(NamedTuple):
     def folder(self) -> str:
         """Where its results are."""
         return RUN.format(**self._asdict())
+
+
+class Card(NamedTuple):
+    """What all networks of one dataset and model say of each image."""
+
+    dataset: str
+    model: str
+
+    @property
+    def files(self) -> list[str]:
+        """The card itself, and the reliability of each score."""
+        folder = f"results/{self.dataset}/{self.model}"
+        return [f"{folder}/{name}.parquet" for name in ("card", "reliability")]
 
 
 class Study:
@@ -73,12 +92,49 @@ class Study:
                 for seed in study.seeds:
                     yield Run(dataset, model, seed)
 
+    def networks(self, dataset: str, model: str) -> list[Run]:
+        """Every network of one dataset and model: of the seeds, then of the replicates.
+
+        Images and results of a replicate are those of a dataset of its own, in a folder of the
+        dataset that they are drawn from.
+        """
+        seeds = [Run(dataset, model, seed) for seed in self.config.study.seeds]
+        numbers = range(1, self.config.study.replicates + 1)
+        return seeds + [Run(f"{dataset}/replicate{n}", model, n) for n in numbers]
+
+    def all_networks(self) -> Iterator[Run]:
+        """Every network of the study, replicates included."""
+        for dataset in self.config.study.datasets:
+            for model in self.config.study.models:
+                yield from self.networks(dataset, model)
+
+    def cards(self) -> list[Card]:
+        """The card of every dataset and model."""
+        study = self.config.study
+        return [Card(dataset, model) for dataset in study.datasets for model in study.models]
+
+    @property
+    def card_is_pulled(self) -> bool:
+        """Whether cards come from DVC, which does not keep the networks of replicates."""
+        return self.config.checkpoints.source == "pull" and self.config.study.replicates > 0
+
     def paths(self, *patterns: str) -> list[str]:
         """Every pattern below the folder of every run, patterns outermost."""
         return [f"{run.folder}/{pattern}" for pattern in patterns for run in self.runs()]
 
     def runs_to_pull(self) -> list[Run]:
         """Runs whose trained network is not here, or not the one that was recorded."""
+        return [
+            run
+            for run in self.runs()
+            if not self._are_here([f"{run.folder}/{name}" for name in TRAINED])
+        ]
+
+    def cards_to_pull(self) -> list[Card]:
+        """Cards that are not here, or not those that were recorded."""
+        return [card for card in self.cards() if not self._are_here(card.files)]
+
+    def _are_here(self, paths: list[str]) -> bool:
         recorded = {
             path: made for record in records.read() for path, made in record.outputs.items()
         }
@@ -87,11 +143,7 @@ class Study:
             known = recorded.get(path)
             return Path(path).exists() and (not known or tables.sha256(path) == known.sha256)
 
-        return [
-            run
-            for run in self.runs()
-            if not all(is_here(f"{run.folder}/{name}") for name in TRAINED)
-        ]
+        return all(map(is_here, paths))
 
     def figures(self, run: Run | None = None) -> str:
         """Folder of a run's figures; of any run's, with wildcards, where none is given."""
@@ -158,9 +210,11 @@ class Study:
         """Every artifact of the study that is there and that a rule makes."""
         reports = Path(self.config.study.reports)
         folders = [Path("data", name) for name in self.config.study.datasets]
-        folders += [Path(run.folder) for run in self.runs()]
+        folders += [Path(run.folder) for run in self.all_networks()]
         folders += [Path(self.figures(run)) for run in self.runs()]
         found = [reports / name for name in ("index.html", "summary.json", "claims.csv")]
+        if not self.card_is_pulled:
+            found += [Path(file) for card in self.cards() for file in card.files]
         foreign = TRAINED if self.config.checkpoints.source == "pull" else ()
         for folder in folders:
             found += [path for path in folder.rglob("*") if path.suffix in _ARTIFACTS]
@@ -203,6 +257,13 @@ class Study:
         StudyError
             If the architecture or a module is unknown.
         """
+        return self._outline(model)["names"]
+
+    def feature_probe(self, model: str) -> str:
+        """Name of the probe at which neighbours and prototypes are scores; raises as `probes`."""
+        return self._outline(model)["features"]
+
+    def _outline(self, model: str) -> dict:
         asked = {
             "architecture": self.config.models[model].architecture,
             "probes": self.config.activations.probes,
@@ -214,9 +275,9 @@ class Study:
         if not kept.exists():
             from depthlens.probes import plan
 
-            names = plan.names(asked["architecture"], asked["probes"])
-            tables.write_json(kept, {"names": names})
-        return tables.read_json(kept)["names"]
+            found = plan.outline(asked["architecture"], asked["probes"])
+            tables.write_json(kept, found._asdict())
+        return tables.read_json(kept)
 
     def _json(self, keys: tuple[str, ...], wildcards: object) -> str:
         fields = getattr(wildcards, "__dict__", wildcards)

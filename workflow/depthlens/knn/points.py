@@ -73,6 +73,32 @@ class Selection:
         return piece[torch.from_numpy(here).to(piece.device)]
 
 
+class Normalized:
+    """Other points at unit length: their Euclidean neighbours are those of the cosine distance.
+
+    ‖q − r‖² = 2 (1 − cos). A point that is all zeros has no direction. It gets one of its own, an
+    extra coordinate: at right angles to every other point, as scikit-learn's `cosine_distances`
+    has it, and equal to other zeros.
+
+    Parameters
+    ----------
+    points : Points
+    """
+
+    def __init__(self, points: Points):
+        self.points, self.ids, self.source = points, points.ids, points.source
+        self.dims = points.dims + 1
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        piece = as_tensor(self.points.read(start, stop)).float()
+        # Divided by the largest coordinate first: squares of large ones would overflow.
+        largest = piece.abs().amax(1, keepdim=True)
+        unit = piece / largest.where(largest > 0, 1.0)
+        length = unit.double().norm(dim=1, keepdim=True)
+        unit = (unit.double() / length.where(length > 0, 1.0)).float()
+        return torch.cat([unit, (largest == 0).float()], dim=1)
+
+
 def as_tensor(values: NDArray[np.floating] | torch.Tensor) -> torch.Tensor:
     """The same values as a tensor, without a copy where there can be one without."""
     if isinstance(values, torch.Tensor):

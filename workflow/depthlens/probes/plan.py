@@ -68,11 +68,38 @@ def plan(network: nn.Module, probes: str | Sequence[str]) -> list[Probe]:
     ]
 
 
-def names(architecture: str, probes: str | Sequence[str]) -> list[str]:
-    """Names of the probes of an architecture, without making its weights; raises as `plan`."""
+class Outline(NamedTuple):
+    """What is known of the probes of an architecture before there are weights."""
+
+    names: list[str]
+    """of all probes, in forward order"""
+    features: str
+    """name of one of them: see `feature_probe`"""
+
+
+def outline(architecture: str, probes: str | Sequence[str]) -> Outline:
+    """The probes of an architecture, without making its weights; raises as `plan`."""
     with torch.device("meta"):
         network = networks.build(architecture, n_classes=2, seed=0)
-    return [probe.name for probe in plan(network, probes)]
+    found = plan(network, probes)
+    return Outline([probe.name for probe in found], feature_probe(network, found))
+
+
+def feature_probe(network: nn.Module, probes: Sequence[Probe]) -> str:
+    """Name of the probe that sees the features: the deepest before the last linear layer.
+
+    Of a network without one, or where nothing before it is probed, it is the last probe that is
+    neither the softmax nor the input, or else the first.
+    """
+    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    last = linear[-1] if linear else ""
+
+    def gives_logits(probe: Probe) -> bool:
+        return bool(last) and f"{last}.".startswith(f"{probe.module}.")
+
+    modules = [probe for probe in probes if probe.kind == "module"]
+    before = [probe for probe in modules if not gives_logits(probe)]
+    return (before or modules or probes)[-1 if modules else 0].name
 
 
 def _residual_blocks(network: nn.Module) -> list[str]:

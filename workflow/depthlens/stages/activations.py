@@ -34,7 +34,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         Folder of the activations.
     predictions : path
         Columns `example_id`, `label`, `prediction` int16, `confidence` float32 (softmax of the
-        predicted class).
+        predicted class), `logits` float32 [classes].
     cfg : dict
         Blocks `activations` and `model`.
     """
@@ -64,8 +64,8 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
                 [activation.flatten(1).cpu().numpy() for activation in activations],
             )
             confidence, prediction = logits.softmax(1).max(1)
-            answers.append((prediction.cpu().numpy(), confidence.cpu().numpy()))
-    prediction, confidence = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+            answers.append([part.cpu().numpy() for part in (prediction, confidence, logits)])
+    prediction, confidence, logits = (np.concatenate(parts) for parts in zip(*answers, strict=True))
     tables.write(
         predictions,
         {
@@ -73,6 +73,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
             "label": split.labels,
             "prediction": prediction.astype(np.int16),
             "confidence": confidence,
+            "logits": logits,
         },
         {**about, "classes": split.classes},
     )

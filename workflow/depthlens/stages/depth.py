@@ -12,11 +12,16 @@ from depthlens.errors import ArtifactError, StudyError
 
 log = logging.getLogger(__name__)
 
+_KNN = ("example_id", "prediction", "sensitivity")
 _MEASURED = ("train_accuracy", "min_train_accuracy", "converged", "allow_unconverged")
 
 
 def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Path) -> None:
     """Write `depth/{split}.parquet`.
+
+    Its depths differ in what the probes must agree with (`depth`: the network's class,
+    `depth_last_probe`, `depth_label`: the true class), in k (`depth_by_k`), or, on the training
+    split, in that every example votes for itself (`depth_self_voting`: a mistake, to be shown).
 
     Parameters
     ----------
@@ -40,13 +45,20 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
         )
     network = tables.read(predictions, ["example_id", "label", "prediction", "confidence"])
     ids, answer = network["example_id"].to_numpy(), network["prediction"].to_numpy()
-    classes = []
+    probes, tried = [], None
     for path in knn:
-        table = tables.read(path, ["example_id", "prediction"])
+        table = tables.read(path)
+        if missing := [name for name in _KNN if name not in table.column_names]:
+            raise ArtifactError(f"{path}: has no column {', '.join(missing)}; delete it, run again")
         if not np.array_equal(table["example_id"].to_numpy(), ids):
             raise ArtifactError(f"{path}: other examples than {predictions}; delete it, run again")
-        classes.append(table["prediction"].to_numpy())
-    classes = np.stack(classes, axis=1)
+        sensitivity = tables.metadata(path)["config"]["sensitivity"]
+        if tried not in (None, sensitivity):
+            raise ArtifactError(f"{path}: other k than {knn[0]}; delete both, run again")
+        tried = sensitivity
+        probes.append(table)
+    classes = np.stack([table["prediction"].to_numpy() for table in probes], axis=1)
+    by_k = np.stack([tables.matrix(table["sensitivity"]) for table in probes], axis=1)
     label = network["label"].to_numpy()
     depth = prediction_depth(classes, answer)
     about = tables.describe(
@@ -58,20 +70,29 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
             **{f"knn/{path.stem}": path for path in knn},
         },
     )
+    columns = {
+        "example_id": ids,
+        "label": label,
+        "prediction": answer,
+        "confidence": network["confidence"].to_numpy(),
+        "correct": answer == label,
+        "knn": classes,
+        "depth": depth,
+        "depth_last_probe": prediction_depth(classes, classes[:, -1]),
+        "depth_label": prediction_depth(classes, label),
+        "depth_by_k": np.stack(
+            [prediction_depth(by_k[:, :, column], answer) for column in range(len(tried))], axis=1
+        ),
+    }
+    if all("self_voting" in table.column_names for table in probes):
+        own = np.stack([table["self_voting"].to_numpy() for table in probes], axis=1)
+        columns["depth_self_voting"] = prediction_depth(own, answer)
     tables.write(
         output,
-        {
-            "example_id": ids,
-            "label": label,
-            "prediction": answer,
-            "confidence": network["confidence"].to_numpy(),
-            "correct": answer == label,
-            "knn": classes,
-            "depth": depth,
-            "depth_last_probe": prediction_depth(classes, classes[:, -1]),
-        },
+        columns,
         {
             **about,
+            "sensitivity": tried,
             "probes": [path.stem for path in knn],
             "classes": tables.metadata(predictions)["classes"],
         },

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
-from depthlens.knn.points import Points
+from depthlens.knn.points import Normalized, Points
 from depthlens.knn.search import Neighbours, Queries, nearest
 from depthlens.knn.votes import vote
 from depthlens.models import devices
@@ -53,15 +53,34 @@ def run(
     leave_one_out : path, optional
         Table to write for the references themselves: none is its own neighbour.
     """
-    points = tables.Rows(references, "activation")
+    points = read_points(references, cfg)
     voters = read_labels(labels, points)
-    sets, outputs = problem(points, queries, output, leave_one_out)
-    k = cfg["n_neighbors"]
-    found = search(sets, points, k, cfg, ranks=[k])
+    sets, outputs = problem(points, queries, output, leave_one_out, cfg)
+    found = search(sets, points, most_neighbours(cfg), cfg, ranks=_ranks(cfg, leave_one_out))
     inputs = {"references": references, "labels": labels}
-    for (query, _), near, path in zip(sets, found, outputs, strict=True):
-        asked = inputs if query is points else {"queries": query.source, **inputs}
-        write(path, query.ids, near, voters, tables.describe("knn", cfg, asked))
+    for (query, itself), near, path in zip(sets, found, outputs, strict=True):
+        asked = {"queries": query.source} if not itself else {}
+        about = tables.describe("knn", cfg, {**asked, **inputs})
+        write(path, query.ids, near, voters, about, cfg, itself=itself)
+
+
+def most_neighbours(cfg: dict) -> int:
+    """The largest k that the block `knn` asks about."""
+    return max(cfg["n_neighbors"], *cfg["sensitivity"])
+
+
+def _ranks(cfg: dict, leave_one_out: Path | None) -> list[int]:
+    """Every k whose neighbours must be told apart from the others."""
+    k = cfg["n_neighbors"]
+    # An example that votes for itself leaves room for one neighbour fewer.
+    own = [k - 1] if leave_one_out and k > 1 else []
+    return sorted({*own, k, *cfg["sensitivity"]})
+
+
+def read_points(path: Path, cfg: dict) -> Points:
+    """The activations of one probe, as the metric of the block `knn` sees them."""
+    points = tables.Rows(path, "activation")
+    return Normalized(points) if cfg["metric"] == "cosine" else points
 
 
 def read_labels(path: Path, references: Points) -> Labels:
@@ -82,7 +101,11 @@ def read_labels(path: Path, references: Points) -> Labels:
 
 
 def problem(
-    references: Points, queries: Path | None, output: Path | None, leave_one_out: Path | None
+    references: Points,
+    queries: Path | None,
+    output: Path | None,
+    leave_one_out: Path | None,
+    cfg: dict,
 ) -> tuple[list[Queries], list[Path]]:
     """Sets of queries and the file to write for each.
 
@@ -95,7 +118,7 @@ def problem(
         raise StudyError("knn: give --queries with --output, or --leave-one-out, or all three")
     sets, outputs = [], []
     if queries and output:
-        points = tables.Rows(queries, "activation")
+        points = read_points(queries, cfg)
         if points.dims != references.dims:
             raise ArtifactError(
                 f"{queries}: {points.dims} numbers an example, but {references.source} has "
@@ -120,7 +143,7 @@ def search(
     """Neighbours of all sets, with a bar, a log line and errors for a user."""
     for _, exclude_self in sets:
         if (available := len(references.ids) - exclude_self) < n_neighbors:
-            raise StudyError(f"knn.n_neighbors: {n_neighbors} neighbours of {available} references")
+            raise StudyError(f"knn: {n_neighbors} neighbours of {available} references")
     probe = Path(references.source).stem
     device = devices.choose(cfg["device"], key="knn.device")
     with bar(label=f"k-NN {probe}", total=100, unit="%") as shown:
@@ -150,17 +173,37 @@ def search(
 
 
 def write(
-    path: Path, ids: NDArray[np.integer], near: Neighbours, voters: Labels, about: dict
+    path: Path,
+    ids: NDArray[np.integer],
+    near: Neighbours,
+    voters: Labels,
+    about: dict,
+    cfg: dict,
+    *,
+    itself: bool,
 ) -> None:
-    """Write one table of k-NN classes."""
-    prediction, votes = vote(voters.classes[near.rows], voters.n_classes)
-    tables.write(
-        path,
-        {
-            "example_id": ids.astype(np.int32),
-            "prediction": prediction,
-            "votes": votes,
-            "distance": near.distances[:, -1],
-        },
-        about,
-    )
+    """Write one table of k-NN classes.
+
+    Columns `example_id`, `prediction` int16, `votes` uint16 [classes], `distance` float32 to the
+    k-th neighbour, `sensitivity` int16 [n_ks]: the class for each k of `cfg["sensitivity"]`; and,
+    if the queries are the references, `self_voting` int16: the class if each were among its own k
+    neighbours, to show what that mistake does.
+    """
+    k, n_classes = cfg["n_neighbors"], voters.n_classes
+    labels = voters.classes[near.rows]
+    prediction, votes = vote(labels[:, :k], n_classes)
+    columns = {
+        "example_id": ids.astype(np.int32),
+        "prediction": prediction,
+        "votes": votes,
+        "distance": near.distances[:, k - 1],
+        "sensitivity": np.stack(
+            [vote(labels[:, :other], n_classes)[0] for other in cfg["sensitivity"]], axis=1
+        ),
+    }
+    if itself:
+        own = voters.classes[np.searchsorted(voters.ids, ids)]
+        columns["self_voting"] = vote(
+            np.concatenate([own[:, None], labels[:, : k - 1]], axis=1), n_classes
+        )[0]
+    tables.write(path, columns, about)

@@ -8,7 +8,7 @@ import numpy as np
 from depthlens import tables
 from depthlens.errors import StudyError
 from depthlens.knn.points import Selection
-from depthlens.stages.knn import problem, search
+from depthlens.stages.knn import most_neighbours, problem, read_points, search
 
 
 def run(
@@ -34,10 +34,10 @@ def run(
         As for `stages.knn`.
     """
     number, n_shards = _parse(shard)
-    points = tables.Rows(references, "activation")
-    sets, outputs = problem(points, queries, output, leave_one_out)
+    points = read_points(references, cfg)
+    sets, outputs = problem(points, queries, output, leave_one_out, cfg)
     rows = np.array_split(np.arange(len(points.ids)), n_shards)[number - 1]
-    k = cfg["n_neighbors"]
+    k = most_neighbours(cfg)
     if len(rows) - bool(leave_one_out) < k:
         raise StudyError(
             f"knn.shards: {n_shards} shards of {len(points.ids)} references are too many for "

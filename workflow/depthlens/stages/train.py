@@ -1,5 +1,6 @@
 """Train one network on one dataset with one seed, and go on where a killed run stopped."""
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -17,7 +18,8 @@ log = logging.getLogger(__name__)
 
 # Seconds are for the log alone: in a table they would make equal runs differ.
 _SCALARS = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate")
-_PER_EXAMPLE = ("losses", "margins", "predictions")
+_OUTCOMES = tuple(field.name for field in dataclasses.fields(loop.Outcomes))
+_SPLITS = ("train", "test")
 
 
 def run(
@@ -28,13 +30,17 @@ def run(
     checkpoint: Path,
     history: Path,
     dynamics: Path,
+    dynamics_test: Path,
+    snapshots: Path,
     resume: Path,
     cfg: dict,
 ) -> None:
-    """Write checkpoint, history and dynamics.
+    """Write checkpoint, history, the dynamics of both splits, and snapshots.
 
     Parameters
     ----------
+    snapshots : path
+        Weights after some of the epochs, as `{epoch}.{name in state_dict}`.
     resume : path
         Where the state after each epoch is kept until the training is finished.
     cfg : dict
@@ -59,7 +65,8 @@ def run(
         weight_decay=settings["weight_decay"],
         momentum=settings["momentum"],
     )
-    done = _restore(resume, about, network, optimizer)
+    done, kept = _restore(resume, about, network, optimizer)
+    wanted = loop.snapshot_epochs(settings["snapshots"], settings["epochs"])
     log.info(
         "training %s on %s: %d examples, epochs %d to %d",
         architecture, device, len(train.labels), len(done) + 1, settings["epochs"],
@@ -80,15 +87,23 @@ def run(
         progress=lambda batches: bar(batches, label="training", unit="batch"),
     ):
         done.append(epoch)
-        _keep(resume, about, network, optimizer, done)
+        if epoch.epoch in wanted:
+            for name, tensor in network.state_dict().items():
+                kept[f"{epoch.epoch}.{name}"] = tensor.detach().cpu().clone()
+        _keep(resume, about, network, optimizer, done, kept)
         log.info(
             "epoch %d: training accuracy %.4f, test accuracy %.4f, %.1f s",
             epoch.epoch, epoch.train_accuracy, epoch.test_accuracy, epoch.seconds,
         )  # fmt: skip
 
     _write_history(history, done, about)
-    _write_dynamics(dynamics, done, train.example_id, about)
+    for path, name, ids in (
+        (dynamics, "train", train.example_id),
+        (dynamics_test, "test", test.example_id),
+    ):
+        _write_dynamics(path, [getattr(epoch, name) for epoch in done], ids, about)
     identity = {"architecture": architecture, "n_classes": len(train.classes)}
+    checkpoints.save_tensors(snapshots, kept, {**about, **identity, "epochs": wanted})
     checkpoints.save_tensors(checkpoint, network.state_dict(), {**about, **identity})
     resume.unlink(missing_ok=True)
 
@@ -99,37 +114,43 @@ def _keep(
     network: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     done: list[loop.Epoch],
+    kept: dict[str, torch.Tensor],
 ) -> None:
-    """Save all that the next epoch depends on, and what the finished ones measured."""
+    """Save all that the next epoch depends on, and what the finished ones left."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         for name, tensor in state.items():
             tensors[f"optimizer.{index}.{name}"] = tensor
-    for name in _PER_EXAMPLE:
-        stacked = np.stack([getattr(epoch, name) for epoch in done])
-        tensors[f"epochs.{name}"] = torch.from_numpy(stacked)
+    for split in _SPLITS:
+        for name in _OUTCOMES:
+            stacked = np.stack([getattr(getattr(epoch, split), name) for epoch in done])
+            tensors[f"{split}.{name}"] = torch.from_numpy(stacked)
+    tensors.update({f"snapshots.{name}": tensor for name, tensor in kept.items()})
     scalars = [{name: getattr(epoch, name) for name in (*_SCALARS, "seconds")} for epoch in done]
     checkpoints.save_tensors(path, tensors, {**about, "epochs": scalars})
 
 
 def _restore(
     path: Path, about: dict, network: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> list[loop.Epoch]:
-    """Take in the state that a killed run left; the epochs that are done, none if there is none."""
+) -> tuple[list[loop.Epoch], dict[str, torch.Tensor]]:
+    """Take in the state that a killed run left.
+
+    Returns
+    -------
+    The epochs that are done, none if there is no such state, and the snapshots that were kept.
+    """
     if not path.exists():
-        return []
+        return [], {}
     try:
         tensors, kept = checkpoints.load_tensors(path)
     except ArtifactError as error:
         log.warning("%s: starting from the first epoch", error)
-        return []
+        return [], {}
     scalars = kept.pop("epochs", None)
     if json.dumps(kept, sort_keys=True) != json.dumps(about, sort_keys=True):
         log.info("%s belongs to another config or other images: starting afresh", path)
-        return []
-    network.load_state_dict(
-        {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
-    )
+        return [], {}
+    network.load_state_dict(_below("network.", tensors))
     state: dict[int, dict] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):
@@ -138,11 +159,22 @@ def _restore(
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     log.info("going on after epoch %d, kept in %s", len(scalars), path)
-    per_example = {name: tensors[f"epochs.{name}"].numpy() for name in _PER_EXAMPLE}
-    return [
-        loop.Epoch(**values, **{name: rows[index] for name, rows in per_example.items()})
+    outcomes = {split: _below(f"{split}.", tensors) for split in _SPLITS}
+    done = [
+        loop.Epoch(
+            **values,
+            **{
+                split: loop.Outcomes(**{k: rows[index].numpy() for k, rows in of_split.items()})
+                for split, of_split in outcomes.items()
+            },
+        )
         for index, values in enumerate(scalars)
     ]
+    return done, _below("snapshots.", tensors)
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _write_history(path: Path, done: list[loop.Epoch], about: dict) -> None:
@@ -151,12 +183,11 @@ def _write_history(path: Path, done: list[loop.Epoch], about: dict) -> None:
     tables.write(path, columns, about)
 
 
-def _write_dynamics(path: Path, done: list[loop.Epoch], ids: np.ndarray, about: dict) -> None:
+def _write_dynamics(path: Path, done: list[loop.Outcomes], ids: np.ndarray, about: dict) -> None:
     columns = {
-        "epoch": np.repeat(np.array([epoch.epoch for epoch in done], np.int16), len(ids)),
+        "epoch": np.repeat(np.arange(1, len(done) + 1, dtype=np.int16), len(ids)),
         "example_id": np.tile(ids, len(done)),
-        "loss": np.concatenate([epoch.losses for epoch in done]),
-        "margin": np.concatenate([epoch.margins for epoch in done]),
-        "prediction": np.concatenate([epoch.predictions for epoch in done]),
     }
+    for name in _OUTCOMES:
+        columns[name] = np.concatenate([getattr(outcomes, name) for outcomes in done])
     tables.write(path, columns, about)

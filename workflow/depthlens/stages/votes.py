@@ -9,7 +9,7 @@ import numpy as np
 from depthlens import tables
 from depthlens.errors import ArtifactError
 from depthlens.knn.search import Neighbours, merge
-from depthlens.stages.knn import read_labels, write
+from depthlens.stages.knn import most_neighbours, read_labels, write
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def run(
         ids = found
         rows, distances = tables.matrix(table["row"]), tables.matrix(table["distance"])
         shards.append(Neighbours(rows, distances, {}))
-    near = merge(shards, n_neighbors=cfg["n_neighbors"])
+    near = merge(shards, n_neighbors=most_neighbours(cfg))
     inputs = {f"neighbours/{number}": path for number, path in enumerate(neighbours, 1)}
     write(
         output,
@@ -47,5 +47,13 @@ def run(
         near,
         voters,
         tables.describe("knn", cfg, {**inputs, "references": references, "labels": labels}),
+        cfg,
+        itself=_asks_about_itself(neighbours[0]),
     )
     log.info("%s: %d queries from %d shards", references.stem, len(ids), len(shards))
+
+
+def _asks_about_itself(neighbours: Path) -> bool:
+    """Whether the queries of a shard are the references."""
+    inputs = tables.metadata(neighbours)["inputs"]
+    return inputs["queries"]["sha256"] == inputs["references"]["sha256"]

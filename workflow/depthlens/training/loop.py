@@ -1,5 +1,6 @@
-"""Train a classifier epoch by epoch and record what each training example went through."""
+"""Train a classifier epoch by epoch and record what each example went through."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,8 +12,26 @@ from torch import nn
 from torch.nn import functional
 
 from depthlens.models.networks import network_input
+from depthlens.scores.norms import error_norm, last_layer_gradient_norm
 
 Progress = Callable[[Iterable], Iterable]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """What a network made of each example of a split, in their order: arrays of shape (n,)."""
+
+    loss: NDArray[np.float32]
+    """cross-entropy, nats"""
+    margin: NDArray[np.float32]
+    """logit of its class less the largest other logit"""
+    prediction: NDArray[np.int16]
+    """class with the largest logit"""
+    error_norm: NDArray[np.float32]
+    """length of softmax less the one-hot label, 0 … √2 (EL2N)"""
+    gradient_norm: NDArray[np.float32]
+    """length of the loss gradient with respect to weights and bias of the last linear layer; NaN
+    where the network does not end in one (GraNd of the last layer)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +39,7 @@ class Epoch:
     """What one pass over the training examples measured.
 
     The training figures are of the pass itself: each example's at the moment the network met it,
-    before the step that it took part in.
+    before the step that it took part in. The test figures are of evaluation mode, after the pass.
     """
 
     epoch: int
@@ -32,12 +51,8 @@ class Epoch:
     learning_rate: float
     """of the last step"""
     seconds: float
-    losses: NDArray[np.float32]
-    """cross-entropy of each training example, nats"""
-    margins: NDArray[np.float32]
-    """logit of its class less the largest other logit"""
-    predictions: NDArray[np.int16]
-    """class with the largest logit"""
+    train: Outcomes
+    test: Outcomes
 
 
 def make_optimizer(
@@ -101,7 +116,7 @@ def train(
             rate_share(step, last_epoch * len(batches), decay)
             for step in range((epoch - 1) * len(batches), epoch * len(batches))
         ]
-        losses, margins, predictions = _one_pass(
+        train = _one_pass(
             network,
             optimizer,
             *train_set,
@@ -110,33 +125,49 @@ def train(
             seed=_epoch_seed(seed, epoch),
             progress=progress,
         )
-        test_loss, test_accuracy = evaluate(network, *test_set, batch_size=batch_size)
+        test = evaluate(network, *test_set, batch_size=batch_size)
         yield Epoch(
             epoch=epoch,
-            train_loss=float(losses.mean(dtype=np.float64)),
-            train_accuracy=float((predictions == train_labels).mean()),
-            test_loss=test_loss,
-            test_accuracy=test_accuracy,
+            train_loss=float(train.loss.mean(dtype=np.float64)),
+            train_accuracy=float((train.prediction == train_labels).mean()),
+            test_loss=float(test.loss.mean(dtype=np.float64)),
+            test_accuracy=float((test.prediction == test_labels).mean()),
             learning_rate=optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - start,
-            losses=losses,
-            margins=margins,
-            predictions=predictions,
+            train=train,
+            test=test,
         )
 
 
 def evaluate(
     network: nn.Module, images: torch.Tensor, labels: torch.Tensor, *, batch_size: int
-) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and accuracy in evaluation mode."""
+) -> Outcomes:
+    """What a network makes of examples in evaluation mode."""
     network.eval()
-    loss, correct = 0.0, 0
-    with torch.inference_mode():
-        for batch, classes in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            logits = network(network_input(batch))
-            loss += functional.cross_entropy(logits, classes.long(), reduction="sum").item()
-            correct += (logits.argmax(1) == classes).sum().item()
-    return loss / len(labels), correct / len(labels)
+    notes = _Notes(labels)
+    with torch.inference_mode(), _last_layer_input(network) as features:
+        for rows in torch.arange(len(labels), device=labels.device).split(batch_size):
+            logits = network(network_input(images[rows]))
+            classes = labels[rows].long()
+            loss = functional.cross_entropy(logits, classes, reduction="none")
+            notes.take(rows, logits, classes, loss, features())
+    return notes.outcomes()
+
+
+def snapshot_epochs(n_snapshots: int, last_epoch: int) -> list[int]:
+    """Epochs after which the network is kept: evenly spaced, the last one among them.
+
+    Parameters
+    ----------
+    n_snapshots : int
+        0 … last_epoch.
+    last_epoch : int
+
+    Returns
+    -------
+    list of int, length n_snapshots, ascending
+    """
+    return [-(-last_epoch * number // n_snapshots) for number in range(1, n_snapshots + 1)]
 
 
 def rate_share(step: int, n_steps: int, decay: float) -> float:
@@ -152,6 +183,70 @@ def rate_share(step: int, n_steps: int, decay: float) -> float:
         Share of the steps, the last ones, over which the rate falls; 0 keeps it constant.
     """
     return min(1.0, (n_steps - step) / (decay * n_steps)) if decay else 1.0
+
+
+class _Notes:
+    """Outcomes of a split that are written down batch by batch, on the network's device."""
+
+    def __init__(self, labels: torch.Tensor) -> None:
+        self._floats = torch.empty(4, len(labels), device=labels.device)
+        self._predictions = torch.empty(len(labels), dtype=torch.int16, device=labels.device)
+
+    @torch.no_grad()
+    def take(
+        self,
+        rows: torch.Tensor,
+        logits: torch.Tensor,
+        classes: torch.Tensor,
+        loss: torch.Tensor,
+        features: torch.Tensor | None,
+    ) -> None:
+        """Note a batch; `features` is what the last linear layer was given, if there is one."""
+        errors = error_norm(logits, classes)
+        if features is None:
+            norms = torch.full_like(errors, torch.nan)
+        else:
+            norms = last_layer_gradient_norm(errors, features)
+        self._floats[:, rows] = torch.stack([loss, margins_of(logits, classes), errors, norms])
+        self._predictions[rows] = logits.argmax(1).to(torch.int16)
+
+    def outcomes(self) -> Outcomes:
+        loss, margin, error_norm, gradient_norm = self._floats.cpu().numpy()
+        return Outcomes(
+            loss=loss,
+            margin=margin,
+            prediction=self._predictions.cpu().numpy(),
+            error_norm=error_norm,
+            gradient_norm=gradient_norm,
+        )
+
+
+@contextlib.contextmanager
+def _last_layer_input(
+    network: nn.Module,
+) -> Iterator[Callable[[], torch.Tensor | None]]:
+    """A function that gives what the network's last layer was given in the last forward pass.
+
+    The last layer is a linear module whose output is what the network returns; where there is
+    none, it gives None.
+    """
+    seen: dict[str, torch.Tensor] = {}
+
+    def keep(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        seen["input"], seen["output"] = inputs[0].detach(), output
+
+    def check(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        if seen.get("output") is not output:
+            seen.clear()
+
+    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    hooks = [module.register_forward_hook(keep) for module in linear]
+    hooks.append(network.register_forward_hook(check))
+    try:
+        yield lambda: seen.get("input")
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def margins_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -171,14 +266,13 @@ def _one_pass(
     rates: list[float],
     seed: int,
     progress: Progress,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """One epoch of steps; loss, margin and prediction of every example, in their order."""
+) -> Outcomes:
+    """One epoch of steps, and what each example was to the network when it was met."""
     network.train()
-    losses, margins = torch.empty(2, len(labels), device=labels.device)
-    predictions = torch.empty(len(labels), dtype=torch.int16, device=labels.device)
+    notes = _Notes(labels)
     devices = [labels.device] if labels.device.type == "cuda" else []
     # Dropout draws from the global generator: lend it this epoch's seed.
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), _last_layer_input(network) as features:
         torch.manual_seed(seed)
         for batch, rate in zip(progress(batches), rates, strict=True):
             for group in optimizer.param_groups:
@@ -190,11 +284,8 @@ def _one_pass(
             optimizer.zero_grad()
             loss.mean().backward()
             optimizer.step()
-            with torch.no_grad():
-                losses[batch] = loss
-                margins[batch] = margins_of(logits, classes)
-                predictions[batch] = logits.argmax(1).to(torch.int16)
-    return losses.cpu().numpy(), margins.cpu().numpy(), predictions.cpu().numpy()
+            notes.take(batch, logits, classes, loss.detach(), features())
+    return notes.outcomes()
 
 
 def _batches(n_examples: int, batch_size: int, seed: int, epoch: int) -> list[torch.Tensor]:

@@ -1,0 +1,1 @@
+"""Scores of example difficulty beside prediction depth: arrays in, arrays out."""
