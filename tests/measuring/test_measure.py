@@ -64,12 +64,14 @@ def by_hand(images: torch.Tensor) -> tuple[np.ndarray, list[np.ndarray]]:
     return logits.double().numpy(), [value.flatten(1).numpy() for value in values]
 
 
-def neighbours_by_scikit_learn(references, labels, queries, *, leave_one_out):
+def neighbours_by_scikit_learn(references, labels, queries, metric, *, leave_one_out):
     """k-NN classes, and shares of the votes."""
     classes, shares = [], []
     for row, query in enumerate(queries):
         others = np.arange(len(references)) != row if leave_one_out else slice(None)
-        knn = KNeighborsClassifier(K, algorithm="brute").fit(references[others], labels[others])
+        knn = KNeighborsClassifier(K, metric=metric, algorithm="brute").fit(
+            references[others], labels[others]
+        )
         classes.append(knn.predict(query[None])[0])
         shares.append(knn.predict_proba(query[None])[0])
     return np.array(classes), np.array(shares)
@@ -83,16 +85,19 @@ def depth_by_loop(row: list[int], reference: int) -> int:
     return depth
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize("leave_one_out", [True, False])
-def test_equals_hooks_scikit_learn_and_a_loop(leave_one_out):
+def test_equals_hooks_scikit_learn_and_a_loop(leave_one_out, metric):
     images, labels = TRAIN if leave_one_out else QUERIES
     labels = labels.numpy()
-    table = measured(queries=None if leave_one_out else QUERIES)
+    table = measured(queries=None if leave_one_out else QUERIES, metric=metric)
     logits, activations = by_hand(images)
     _, references = by_hand(TRAIN[0])
     classes, shares = zip(
         *(
-            neighbours_by_scikit_learn(known, TRAIN[1].numpy(), values, leave_one_out=leave_one_out)
+            neighbours_by_scikit_learn(
+                known, TRAIN[1].numpy(), values, metric, leave_one_out=leave_one_out
+            )
             for known, values in zip(references, activations, strict=True)
         ),
         strict=True,
@@ -128,6 +133,7 @@ def test_equals_hooks_scikit_learn_and_a_loop(leave_one_out):
     assert table.attrs == {
         "probes": names,
         "n_neighbors": K,
+        "metric": metric,
         "classes": ["0", "1", "2"],
         "leave_one_out": leave_one_out,
     }
@@ -393,6 +399,7 @@ def test_networks_that_do_not_do_are_refused_in_one_sentence(model, fault):
         ({"memory": 0}, "^memory: 0 is not greater than 0"),
         ({"memory": math.nan}, "^memory: nan is not greater than 0"),
         ({"dtype": "float61"}, "^dtype: unknown 'float61'; did you mean 'float16'"),
+        ({"metric": "euclid"}, "^metric: unknown 'euclid'; did you mean 'euclidean'"),
         ({"device": "gpu"}, "^device: unknown 'gpu'"),
         ({"classes": ["a", "b"]}, "^classes: 2 names, but the network has 3 outputs"),
         ({"workdir": "/no/such/folder"}, "^workdir: /no/such/folder: no folder to write to"),

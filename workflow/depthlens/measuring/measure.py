@@ -16,7 +16,7 @@ from torch import nn
 
 from depthlens.depth import prediction_depth
 from depthlens.errors import StudyError, closest
-from depthlens.knn.points import Array
+from depthlens.knn.points import Array, Normalized, Points
 from depthlens.knn.search import Queries, nearest
 from depthlens.knn.votes import vote
 from depthlens.measuring.examples import Data, Examples, open_examples
@@ -37,6 +37,7 @@ def measure(
     *,
     probes: str | Sequence[str] = "blocks",
     n_neighbors: int = 30,
+    metric: str = "euclidean",
     classes: Sequence[str] | None = None,
     preprocess: Callable[[torch.Tensor], torch.Tensor] | None = None,
     batch_size: int = 64,
@@ -69,6 +70,8 @@ def measure(
         Where activations are read; see `depthlens.probes.plan.plan`.
     n_neighbors : int
         k.
+    metric : "euclidean" or "cosine"
+        Distance between activations.
     classes : sequence of str, optional
         Names of the network's outputs, for `attrs`; "0", "1", … if not given.
     preprocess : callable, optional
@@ -95,7 +98,7 @@ def measure(
         `entropy` of the softmax in nats; `knn_disagreement`, share of the k neighbours at the last
         hidden probe that have another label, NaN where no probe is hidden; `suspicion`, see
         `suspicion`; then one int16 column a probe, in forward order, with its k-NN class.
-        `attrs` holds `probes`, `n_neighbors`, `classes` and `leave_one_out`.
+        `attrs` holds `probes`, `n_neighbors`, `metric`, `classes` and `leave_one_out`.
 
     Raises
     ------
@@ -108,7 +111,10 @@ def measure(
     """
     if not isinstance(model, nn.Module):
         raise StudyError(f"model: a torch.nn.Module is needed, not {type(model).__name__}")
-    _check_options(n_neighbors, batch_size=batch_size, memory=memory, dtype=dtype, device=device)
+    _check_numbers(n_neighbors=n_neighbors, batch_size=batch_size, memory=memory)
+    _check_word("metric", metric, ("euclidean", "cosine"))
+    _check_word("dtype", dtype, ("float32", "float16"))
+    _check_word("device", device, ("auto", "cpu", "cuda"))
     points = _plan(model, probes)
     where = _device(model, device)
     leave_one_out = queries is None
@@ -134,9 +140,9 @@ def measure(
         _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
         found = []
         for index, probe in enumerate(points):
-            voters = known.points(index)
+            voters = known.points(index, metric)
             near = _neighbours(
-                Queries(voters if leave_one_out else asked.points(index), leave_one_out),
+                Queries(voters if leave_one_out else asked.points(index, metric), leave_one_out),
                 voters,
                 n_neighbors=n_neighbors,
                 device=where,
@@ -147,7 +153,9 @@ def measure(
             )
             prediction, votes = vote(known.labels[near], n_classes)
             found.append(_Votes(prediction, *_for_and_against(votes, asked.labels)))
-    return _table(asked, found, points, n_neighbors, names, leave_one_out=leave_one_out)
+    return _table(
+        asked, found, points, n_neighbors, names, metric=metric, leave_one_out=leave_one_out
+    )
 
 
 def suspicion(
@@ -203,10 +211,10 @@ class _Recorded(NamedTuple):
     last_hidden: int | None
     """index of the last probe that is neither the logits nor their softmax nor the input"""
 
-    def points(self, index: int) -> Array:
+    def points(self, index: int, metric: str) -> Points:
         """The activations at a probe, read from the disk as they are needed."""
         values = np.memmap(self.files[index], self.dtype, "r").reshape(len(self.labels), -1)
-        return Array(values)
+        return Normalized(Array(values)) if metric == "cosine" else Array(values)
 
 
 class _Forward:
@@ -355,20 +363,17 @@ def _plan(model: nn.Module, probes: str | Sequence[str]) -> list[Probe]:
     return points
 
 
-def _check_options(
-    n_neighbors: int, *, batch_size: int, memory: float, dtype: str, device: str
-) -> None:
+def _check_numbers(*, n_neighbors: int, batch_size: int, memory: float) -> None:
     for name, value in (("n_neighbors", n_neighbors), ("batch_size", batch_size)):
         if not isinstance(value, int | np.integer) or not 1 <= value <= 65_535:
             raise StudyError(f"{name}: {value!r} is not a whole number from 1 to 65535")
     if not memory > 0:
         raise StudyError(f"memory: {memory!r} is not greater than 0")
-    for name, value, known in (
-        ("dtype", dtype, ("float32", "float16")),
-        ("device", device, ("auto", "cpu", "cuda")),
-    ):
-        if value not in known:
-            raise StudyError(f"{name}: unknown {value!r}{closest(value, known)}")
+
+
+def _check_word(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise StudyError(f"{name}: unknown {value!r}{closest(value, known)}")
 
 
 def _check_neighbours(n_neighbors: int, n_examples: int, *, leave_one_out: bool) -> None:
@@ -455,7 +460,7 @@ def _last_hidden(
 
 def _neighbours(
     queries: Queries,
-    references: Array,
+    references: Points,
     *,
     n_neighbors: int,
     device: torch.device,
@@ -488,6 +493,7 @@ def _table(
     n_neighbors: int,
     classes: list[str],
     *,
+    metric: str,
     leave_one_out: bool,
 ) -> pd.DataFrame:
     labels, rows = asked.labels, np.arange(len(asked.labels))
@@ -521,6 +527,7 @@ def _table(
     table.attrs = {
         "probes": [probe.name for probe in probes],
         "n_neighbors": int(n_neighbors),
+        "metric": metric,
         "classes": classes,
         "leave_one_out": leave_one_out,
     }
