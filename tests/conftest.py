@@ -7,12 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import hypothesis
 import pytest
 
 from depthlens import cli, tables
 from depthlens.stages import activations, convergence, depth, generate, knn, probes, train
 
 REPOSITORY = Path(__file__).parents[1]
+
+# A busy machine is no fault of the code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # As explicit as a reader needs them; the default study has its own in config.yaml.
 FACTORS = {
