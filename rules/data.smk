@@ -1,8 +1,8 @@
 """Images of every dataset.
 
-Reads   config.yaml (datasets), and for collections the files under their data_root
+Reads   config.yaml (datasets), and what sources name: collections, folders, files, functions
 Makes   data/{dataset}/{split}.parquet, data/{dataset}/replicate{number}/{split}.parquet
-Steps   generate the shapes, or import a collection; resample
+Steps   generate the shapes, or import what others made; resample
 """
 
 
@@ -37,25 +37,27 @@ for dataset in study.datasets("shapes"):
             " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 
 
-for dataset in study.datasets("torchvision"):
+for dataset in study.imported():
 
     rule:
         name:
             f"import_images_{dataset}"
         output:
-            f"data/{dataset}/{{split}}.parquet",
+            train=f"data/{dataset}/train.parquet",
+            test=f"data/{dataset}/test.parquet",
         log:
-            f"data/{dataset}/logs/{{split}}.log",
+            f"data/{dataset}/logs/import_images.log",
         benchmark:
-            f"data/{dataset}/benchmarks/{{split}}.tsv"
+            f"data/{dataset}/benchmarks/import_images.tsv"
         conda:
             "../envs/depthlens.yaml"
         params:
             cfg=study.block(f"datasets.{dataset}"),
             code=study.digest("stages.import_images"),
+            source=study.source(dataset),
         shell:
-            "depthlens import-images --split {wildcards.split} --output {output:q}"
-            " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+            "depthlens import-images --train-output {output.train:q}"
+            " --test-output {output.test:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 
 
 rule resample:

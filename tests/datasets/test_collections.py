@@ -1,19 +1,21 @@
 """Collections in torchvision's layout: read where present, one clear error where absent."""
 
+import bz2
 import gzip
 import hashlib
 import pickle
 import struct
+from typing import get_args
 from urllib.error import URLError
 
 import numpy as np
 import pytest
+import scipy.io
 import torchvision
 
-from depthlens import tables
+from depthlens import config
 from depthlens.datasets import collections
 from depthlens.errors import StudyError
-from depthlens.stages import import_images
 
 COUNTS = {"train": 40, "test": 20}
 
@@ -52,9 +54,10 @@ def _no_network(monkeypatch):
 
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr("urllib.request.urlretrieve", refuse)
-    for module in ("mnist", "cifar"):
+    for module in ("mnist", "cifar", "utils"):
         download = f"torchvision.datasets.{module}.download_and_extract_archive"
         monkeypatch.setattr(download, refuse)
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", refuse)
 
 
 @pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
@@ -241,7 +244,14 @@ def test_absent_cifar_10_is_downloaded_from_where_torchvision_says(
     [
         ("MNIST", "MNIST/raw", "train-images-idx3-ubyte"),
         ("FashionMNIST", "FashionMNIST/raw", "train-images-idx3-ubyte"),
+        ("KMNIST", "KMNIST/raw", "train-images-idx3-ubyte"),
+        ("QMNIST", "QMNIST/raw", "qmnist-train-images-idx3-ubyte"),
+        ("EMNIST-letters", "EMNIST/raw", "emnist-letters-train-images-idx3-ubyte"),
         ("CIFAR10", "cifar-10-batches-py", "data_batch_1"),
+        ("CIFAR100", "cifar-100-python", "meta"),
+        ("SVHN", ".", "train_32x32.mat"),
+        ("STL10", "stl10_binary", "train_X.bin"),
+        ("USPS", ".", "usps.bz2"),
     ],
 )
 def test_no_data_and_no_network_says_what_to_put_where(tmp_path, name, folder, file):
@@ -270,6 +280,194 @@ def test_a_truncated_file_is_one_clear_error(tmp_path, kept):
         collections.load("MNIST", "train", tmp_path)
 
 
+def test_kmnist_is_read_as_mnist_is(tmp_path):
+    write_idx(tmp_path / "KMNIST/raw")
+    images, labels, classes = collections.load("KMNIST", "test", tmp_path)
+    np.testing.assert_array_equal(images[:, 0], pictures("test")[0])
+    np.testing.assert_array_equal(labels, pictures("test")[1])
+    assert classes[:2] == ["o", "ki"]
+
+
+def idx(values: np.ndarray) -> bytes:
+    """A file of unsigned bytes, or of whole numbers in four bytes, as MNIST's page describes it."""
+    kind, dtype = (0x08, ">u1") if values.dtype == np.uint8 else (0x0C, ">i4")
+    head = bytes([0, 0, kind, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+    return head + values.astype(dtype).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("part", "first", "classes"),
+    [
+        ("letters", 1, list("abcdefghijklmnopqrstuvwxyz")),
+        ("digits", 0, list("0123456789")),
+        ("balanced", 0, [*"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", *"abdefghnqrt"]),
+    ],
+)
+def test_emnist_is_upright_and_its_classes_begin_at_0(tmp_path, part, first, classes):
+    folder = tmp_path / "EMNIST/raw"
+    folder.mkdir(parents=True)
+    upright, numbers = pictures("train")
+    upright[0] = 0
+    upright[0, 0, :] = 255  # a bar at the top
+    labels = (first + numbers).astype(np.uint8)
+    # The files hold columns for rows.
+    (folder / f"emnist-{part}-train-images-idx3-ubyte").write_bytes(idx(upright.transpose(0, 2, 1)))
+    (folder / f"emnist-{part}-train-labels-idx1-ubyte").write_bytes(idx(labels))
+    images, found, names = collections.load(f"EMNIST-{part}", "train", tmp_path)
+    np.testing.assert_array_equal(images[:, 0], upright)
+    np.testing.assert_array_equal(found, numbers)
+    assert names == classes
+
+
+def test_the_class_of_qmnist_is_the_first_of_its_labels(tmp_path):
+    folder = tmp_path / "QMNIST/raw"
+    folder.mkdir(parents=True)
+    images, numbers = pictures("test")
+    about = np.arange(len(numbers) * 8).reshape(-1, 8) + 100
+    about[:, 0] = numbers
+    (folder / "qmnist-test-images-idx3-ubyte").write_bytes(idx(images))
+    (folder / "qmnist-test-labels-idx2-int").write_bytes(idx(about))
+    found, labels, _ = collections.load("QMNIST", "test", tmp_path)
+    np.testing.assert_array_equal(found[:, 0], images)
+    np.testing.assert_array_equal(labels, numbers)
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def test_cifar_100_has_its_fine_classes(tmp_path, monkeypatch):
+    kind = torchvision.datasets.CIFAR100
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    planes = np.arange(5, dtype=np.uint8).repeat(3072).reshape(5, 3072)
+    names = [f"fine {i}" for i in range(100)]
+    batch = {"fine_labels": [9, 8, 7, 6, 99], "coarse_labels": [1] * 5, "data": planes}
+    content = {
+        "train": b"\x80\x02" + python_2(batch) + b".",
+        "test": b"\x80\x02" + python_2(batch | {"fine_labels": [0, 1, 2, 3, 4]}) + b".",
+        "meta": b"\x80\x02" + python_2({"fine_label_names": names}) + b".",
+    }
+    for name, written in content.items():
+        (folder / name).write_bytes(written)
+    monkeypatch.setattr(kind, "train_list", [["train", md5(content["train"])]])
+    monkeypatch.setattr(kind, "test_list", [["test", md5(content["test"])]])
+    monkeypatch.setattr(
+        kind, "meta", {"filename": "meta", "key": "fine_label_names", "md5": md5(content["meta"])}
+    )
+    images, labels, classes = collections.load("CIFAR100", "train", tmp_path)
+    assert labels.tolist() == [9, 8, 7, 6, 99]
+    assert images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert classes == names
+    assert collections.load("CIFAR100", "test", tmp_path)[1].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def svhn(tmp_path, monkeypatch):
+    """Files of SVHN, as scipy writes them."""
+    generator = np.random.default_rng(1)
+    split_list = {}
+    for split, n in COUNTS.items():
+        file = tmp_path / f"{split}_32x32.mat"
+        content = {
+            "X": generator.integers(0, 256, (32, 32, 3, n), dtype=np.uint8),
+            "y": (np.arange(n) % 10 + 1).astype(np.uint8)[:, None],
+        }
+        scipy.io.savemat(file, content)
+        split_list[split] = ["http://example.invalid/x", file.name, md5(file.read_bytes())]
+    monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", split_list)
+    return tmp_path
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_svhn_is_read_as_torchvision_reads_it(svhn, split):
+    images, labels, classes = collections.load("SVHN", split, svhn)
+    theirs = torchvision.datasets.SVHN(svhn, split=split)
+    np.testing.assert_array_equal(images, theirs.data)
+    np.testing.assert_array_equal(labels, theirs.labels)
+    assert labels[9] == 0, "the label of 0 is 10 in the file"
+    assert classes == list("0123456789")
+
+
+@pytest.fixture
+def usps(tmp_path, monkeypatch):
+    """Files of USPS: lines `label index:value …`, values from -1 to 1."""
+    split_list = {}
+    for split, name in (("train", "usps.bz2"), ("test", "usps.t.bz2")):
+        lines = []
+        for i in range(COUNTS[split]):
+            values = np.linspace(-1, 1, 256) if i % 2 else np.full(256, -1.0)
+            pairs = " ".join(f"{at}:{value:.4f}" for at, value in enumerate(values, start=1))
+            lines.append(f"{i % 10 + 1} {pairs}")
+        content = bz2.compress("\n".join(lines).encode())
+        (tmp_path / name).write_bytes(content)
+        split_list[split] = ["http://example.invalid/x", name, md5(content)]
+    monkeypatch.setattr(torchvision.datasets.USPS, "split_list", split_list)
+    return tmp_path
+
+
+def test_usps_goes_from_black_to_white(usps):
+    images, labels, classes = collections.load("USPS", "test", usps)
+    assert images.shape == (20, 1, 16, 16)
+    assert images[0].max() == 0
+    assert (images[1, 0, 0, 0], images[1, 0, -1, -1]) == (0, 255)
+    assert labels.tolist() == [*range(10), *range(10)]
+    assert classes == list("0123456789")
+
+
+@pytest.mark.parametrize(("name", "file"), [("SVHN", "test_32x32.mat"), ("USPS", "usps.t.bz2")])
+def test_a_single_file_that_was_changed_is_called_damaged(svhn, usps, name, file):
+    path = svhn / file
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(StudyError, match=rf"{name} in .* is damaged \({file} is not what its MD5"):
+        collections.load(name, "test", svhn)
+    collections.load(name, "train", svhn)
+
+
+def test_stl_10_is_read_without_its_unlabelled_images(tmp_path, monkeypatch):
+    kind = torchvision.datasets.STL10
+    folder = tmp_path / "stl10_binary"
+    folder.mkdir()
+    generator = np.random.default_rng(2)
+    stored = generator.integers(0, 256, (10, 3, 96, 96), dtype=np.uint8)  # columns for rows
+    content = {
+        "train_X.bin": stored.tobytes(),
+        "train_y.bin": np.arange(1, 11, dtype=np.uint8).tobytes(),
+        "test_X.bin": stored[::-1].tobytes(),
+        "test_y.bin": np.arange(10, 0, -1, dtype=np.uint8).tobytes(),
+    }
+    for name, written in content.items():
+        (folder / name).write_bytes(written)
+    listed = {name: [name, md5(written)] for name, written in content.items()}
+    monkeypatch.setattr(
+        kind,
+        "train_list",
+        [listed["train_X.bin"], listed["train_y.bin"], ["unlabeled_X.bin", "0" * 32]],
+    )
+    monkeypatch.setattr(kind, "test_list", [listed["test_X.bin"], listed["test_y.bin"]])
+    images, labels, classes = collections.load("STL10", "train", tmp_path)
+    assert labels.tolist() == list(range(10))
+    np.testing.assert_array_equal(images[3, 1], stored[3, 1].T)
+    images, labels, _ = collections.load("STL10", "test", tmp_path)
+    assert labels.tolist() == list(range(9, -1, -1))
+    assert (classes[0], classes[9]) == ("airplane", "truck")
+
+
+def test_every_collection_of_the_config_can_be_read():
+    field = config.TorchvisionDataset.model_fields["name"]
+    assert set(get_args(field.annotation)) == collections.COLLECTIONS.keys()
+    kinds = {name.partition("-")[0] for name in collections.COLLECTIONS}
+    assert all(hasattr(torchvision.datasets, kind) for kind in kinds)
+
+
+def test_what_is_measured_does_not_depend_on_how_many_are(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (25, 3, 9, 7), dtype=np.uint8)
+    at_once = collections.measure(images)
+    monkeypatch.setattr(collections, "_MEASURED", 4)
+    for name, values in collections.measure(images).items():
+        np.testing.assert_array_equal(values, at_once[name])
+
+
 def test_what_is_measured_of_an_image_is_what_it_says():
     black = np.zeros((1, 4, 4), np.uint8)
     half = black.copy()
@@ -289,53 +487,3 @@ def test_grey_written_as_three_equal_channels_measures_the_same():
     one, three = collections.measure(grey), collections.measure(grey.repeat(3, axis=1))
     for name in one:
         np.testing.assert_allclose(one[name], three[name], atol=1e-6)
-
-
-class TestStage:
-    """`depthlens import-images`."""
-
-    def cfg(self, root, **changed) -> dict:
-        return {
-            "source": "torchvision",
-            "name": "MNIST",
-            "data_root": str(root),
-            "train_examples": None,
-            "test_examples": None,
-        } | changed
-
-    def test_all_images_of_a_split_become_a_table_of_images(self, tmp_path):
-        write_idx(tmp_path / "MNIST/raw")
-        output = tmp_path / "data/mnist/test.parquet"
-        import_images.run(split="test", output=output, cfg=self.cfg(tmp_path))
-        split = tables.read_images(output)
-        np.testing.assert_array_equal(split.images[:, 0], pictures("test")[0])
-        assert split.example_id.tolist() == list(range(20))
-        assert set(split.factors) == {"brightness", "contrast", "ink", "edges"}
-
-    def test_the_first_so_many_are_taken(self, tmp_path):
-        write_idx(tmp_path / "MNIST/raw")
-        cfg = self.cfg(tmp_path, train_examples=12)
-        import_images.run(split="train", output=tmp_path / "t.parquet", cfg=cfg)
-        split = tables.read_images(tmp_path / "t.parquet")
-        np.testing.assert_array_equal(split.images[:, 0], pictures("train")[0][:12])
-
-    def test_where_the_files_lay_does_not_change_the_table(self, tmp_path):
-        for root in ("here", "there"):
-            write_idx(tmp_path / root / "MNIST/raw")
-            cfg = self.cfg(tmp_path / root)
-            import_images.run(split="train", output=tmp_path / f"{root}.parquet", cfg=cfg)
-        assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
-
-    def test_more_images_than_there_are_is_refused(self, tmp_path):
-        write_idx(tmp_path / "MNIST/raw")
-        cfg = self.cfg(tmp_path, test_examples=21)
-        with pytest.raises(StudyError, match="test_examples is 21, but MNIST has 20"):
-            import_images.run(split="test", output=tmp_path / "t.parquet", cfg=cfg)
-        assert not (tmp_path / "t.parquet").exists()
-
-    def test_a_class_with_no_example_is_named(self, tmp_path):
-        write_idx(tmp_path / "MNIST/raw")
-        cfg = self.cfg(tmp_path, train_examples=8)
-        with pytest.raises(StudyError, match="no train example of 8 - eight, 9 - nine"):
-            import_images.run(split="train", output=tmp_path / "t.parquet", cfg=cfg)
-        assert not (tmp_path / "t.parquet").exists()

@@ -83,11 +83,11 @@ def generate(**arguments: object) -> None:
 
 
 @cli.command()
-@_split
-@_file("--output", "Table of images to write.")
+@_file("--train-output", "Table of training images to write.")
+@_file("--test-output", "Table of test images to write.")
 @_cfg("dataset")
 def import_images(**arguments: object) -> None:
-    """Bring one split of a torchvision collection into the study."""
+    """Bring a collection, a folder or a file of images into the study."""
     from depthlens.stages import import_images
 
     import_images.run(**arguments)

@@ -15,12 +15,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
 
 from depthlens.errors import ConfigError, closest
+from depthlens.provenance import user_code
 
 
 def _no_truth_value(value: object) -> object:
@@ -122,19 +124,130 @@ class ShapesDataset(Block):
     factors: Factors
 
 
+ClassNames = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=100)]],
+    Field(min_length=2),
+    AfterValidator(_unique),
+]
+_Examples = Annotated[
+    int | None, Field(ge=1, description="the first so many of the split, null for all")
+]
+FilePath = Annotated[str, Field(min_length=1)]
+
+
 class TorchvisionDataset(Block):
     """A collection that torchvision knows."""
 
     source: Literal["torchvision"]
-    name: Literal["MNIST", "FashionMNIST", "CIFAR10"] = Field(description="torchvision's name")
+    name: Literal[
+        "MNIST",
+        "FashionMNIST",
+        "KMNIST",
+        "QMNIST",
+        "EMNIST-balanced",
+        "EMNIST-byclass",
+        "EMNIST-bymerge",
+        "EMNIST-digits",
+        "EMNIST-letters",
+        "EMNIST-mnist",
+        "CIFAR10",
+        "CIFAR100",
+        "SVHN",
+        "STL10",
+        "USPS",
+    ] = Field(description="torchvision's name; of EMNIST with the part")
     data_root: str = Field(
         min_length=1, description="torchvision's root folder: read there, downloaded if absent"
     )
-    train_examples: int | None = Field(ge=1, description="the first so many, null for all")
-    test_examples: int | None = Field(ge=1, description="the first so many, null for all")
+    train_examples: _Examples
+    test_examples: _Examples
 
 
-Dataset = Annotated[ShapesDataset | TorchvisionDataset, Field(discriminator="source")]
+class ImageFolderDataset(Block):
+    """Image files in folders: train/CLASS/… and test/CLASS/…."""
+
+    source: Literal["image_folder"]
+    path: FilePath = Field(description="the folder that holds train and test")
+    height: int = Field(ge=1, le=4096, description="of every image of the study, pixels")
+    width: int = Field(ge=1, le=4096, description="of every image of the study, pixels")
+    channels: Literal[1, 3] = Field(description="1 for grey, 3 for red, green and blue")
+    resize: Literal["stretch", "crop", "pad"] = Field(
+        description="change proportions; cover and cut the sides; or fit and fill with black"
+    )
+    test_share: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+        description="share of each class taken for the test split, null if there is a test folder"
+    )
+    seed: Seed = Field(description="of the choice of test images, if test_share is not null")
+    train_examples: _Examples
+    test_examples: _Examples
+
+
+class HomeworkDataset(Block):
+    """Two .npy files, each a dictionary of images x and labels y that numpy.save wrote."""
+
+    source: Literal["homework"]
+    train: FilePath = Field(description="file of the training images, such as data.npy")
+    test: FilePath = Field(description="file of the test images, such as test_data.npy")
+    classes: ClassNames | None = Field(
+        description="names of classes 0, 1, …; null for what the labels are"
+    )
+    train_examples: _Examples
+    test_examples: _Examples
+
+
+class NpzDataset(Block):
+    """NumPy archives of images and labels."""
+
+    source: Literal["npz"]
+    train: FilePath = Field(description="archive of the training images")
+    test: FilePath = Field(description="archive of the test images; it may be the same")
+    images: str = Field(
+        min_length=1, description="name of the array of images; {split} stands for train and test"
+    )
+    labels: str = Field(
+        min_length=1, description="name of the array of labels; {split} stands for train and test"
+    )
+    classes: ClassNames | None = Field(
+        description="names of classes 0, 1, …; null for what the labels are"
+    )
+    train_examples: _Examples
+    test_examples: _Examples
+
+    @model_validator(mode="after")
+    def _splits_differ(self) -> "NpzDataset":
+        for key in ("images", "labels"):
+            if self.train == self.test and "{split}" not in getattr(self, key):
+                raise ValueError(
+                    f"{key}: train and test are one file, so the name must hold {{split}}, as in "
+                    "x_{split}"
+                )
+        return self
+
+
+class FunctionDataset(Block):
+    """What a function of yours returns."""
+
+    source: Literal["function"]
+    function: Annotated[str, Field(max_length=200, pattern=user_code.NAME)] = Field(
+        description='"package.module:function", called with "train" and with "test"'
+    )
+    arguments: dict[str, JsonValue] = Field(description="further arguments, by name; {} for none")
+    files: list[FilePath] = Field(
+        description="files that it reads: a change of their content calls it again; [] for none"
+    )
+    train_examples: _Examples
+    test_examples: _Examples
+
+
+Dataset = Annotated[
+    ShapesDataset
+    | TorchvisionDataset
+    | ImageFolderDataset
+    | HomeworkDataset
+    | NpzDataset
+    | FunctionDataset,
+    Field(discriminator="source"),
+]
 
 
 class Network(Block):
@@ -364,7 +477,14 @@ BLOCKS: dict[str, Any] = {
 
 _DATASETS = Config.model_fields["datasets"].annotation
 _MODELS = Config.model_fields["models"].annotation
-_DATASETS_BY_SOURCE = {"shapes": ShapesDataset, "torchvision": TorchvisionDataset}
+_DATASETS_BY_SOURCE = {
+    "shapes": ShapesDataset,
+    "torchvision": TorchvisionDataset,
+    "image_folder": ImageFolderDataset,
+    "homework": HomeworkDataset,
+    "npz": NpzDataset,
+    "function": FunctionDataset,
+}
 
 
 def check(values: Mapping, *, source: str = "config.yaml") -> Config:

@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from depthlens import config as models
 from depthlens import tables
-from depthlens.errors import ArtifactError
+from depthlens.datasets import sources
+from depthlens.errors import ArtifactError, StudyError
 from depthlens.provenance import journal, records
 from depthlens.provenance.code import code_digest, module_digests
+from depthlens.provenance.fingerprints import Fingerprints
 from depthlens.provenance.manifest import manifest
 from depthlens.report import machine
 
@@ -83,6 +85,7 @@ class Study:
         self.config = models.check(values, source=source)
         self._blocks = self.config.model_dump(mode="json")
         self._stages: set[str] = set()
+        self._sources: dict[str, str] = {}
 
     def runs(self) -> Iterator[Run]:
         """Every dataset × model × seed that is studied."""
@@ -153,6 +156,51 @@ class Study:
     def datasets(self, source: str) -> list[str]:
         """Names of the datasets of one source, studied or not."""
         return [name for name, block in self.config.datasets.items() if block.source == source]
+
+    def imported(self) -> list[str]:
+        """Names of the datasets that others made, studied or not."""
+        return [name for name in self.config.datasets if name not in self.datasets("shapes")]
+
+    def source(self, dataset: str) -> Callable[[object], str]:
+        """What tells two contents of a dataset's source apart, as `sha256:` and 64 hex digits.
+
+        A function, so that only the source of a dataset that is needed is looked at. Where nothing
+        of the source is there, as in a clone, it is what was recorded of the table, which stands
+        for it. Files keep their digest as `Fingerprints` says, so that asking again is quick.
+        """
+        return lambda _wildcards: self._source(dataset)
+
+    def _source(self, dataset: str) -> str:
+        if dataset not in self._sources:
+            self._sources[dataset] = self._digest_source(dataset)
+        return self._sources[dataset]
+
+    def _digest_source(self, dataset: str) -> str:
+        try:
+            named = sources.files(self._blocks["datasets"][dataset])
+        except StudyError:  # whoever imports it is told; what is no source has no content
+            named = {}
+        if named is None:
+            return self._recorded_source(f"data/{dataset}/train.parquet")
+        kept = Path(".snakemake", "depthlens", f"source-{dataset}.json")
+        try:
+            prints = Fingerprints(tables.read_json(kept)) if named and kept.exists() else None
+        except ArtifactError:  # half-written: as good as none
+            prints = None
+        prints = prints or Fingerprints({})
+        known = prints.known
+        digests = prints.of(map(str, named.values()))
+        if prints.known != known:
+            tables.write_json(kept, prints.known)
+        found = {name: digests.get(str(path), "missing") for name, path in named.items()}
+        return f"sha256:{sources.digest(found)}"
+
+    def _recorded_source(self, table: str) -> str:
+        for record in records.read():
+            if table in record.outputs:
+                params = (param.strip("'") for param in record.job.params)
+                return next((param for param in params if param.startswith("sha256:")), "absent")
+        return "absent"
 
     @property
     def targets(self) -> list[str]:

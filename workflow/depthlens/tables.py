@@ -35,6 +35,8 @@ class Images(NamedTuple):
     classes: list[str]
     factors: dict[str, NDArray[np.float32]]
     """one array of shape (n_examples,) a factor that describes the image"""
+    files: list[str] | None = None
+    """of each image the path below its folder, where images are files"""
 
 
 def describe(made_by: str, config: object, inputs: Mapping[str, Path | str]) -> dict:
@@ -301,6 +303,7 @@ def write_images(path: Path | str, split: Images, metadata: Mapping) -> None:
             "label": split.labels,
             "image": split.images.reshape(len(split.images), int(np.prod(split.images.shape[1:]))),
             **split.factors,
+            **({"file": np.array(split.files, object)} if split.files is not None else {}),
         },
         {**metadata, "shape": list(split.images.shape[1:]), "classes": split.classes},
     )
@@ -314,12 +317,14 @@ def read_images(path: Path | str) -> Images:
         k for k in ("shape", "classes") if k not in about
     ]:
         raise ArtifactError(f"{path}: not a table of images, it lacks {', '.join(missing)}")
+    described = [name for name in table.column_names[3:] if name != "file"]
     return Images(
         example_id=table["example_id"].to_numpy(),
         images=matrix(table["image"]).reshape(-1, *about["shape"]),
         labels=table["label"].to_numpy(),
         classes=about["classes"],
-        factors={name: table[name].to_numpy() for name in table.column_names[3:]},
+        factors={name: table[name].to_numpy() for name in described},
+        files=table["file"].to_pylist() if "file" in table.column_names else None,
     )
 
 

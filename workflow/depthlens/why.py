@@ -105,11 +105,13 @@ def _changed_params(rule: str, before: list[str], now: list[str], config: Mappin
         prefix = _place(config, block)
         for key, was, value in _changed_keys(json.loads(old), block):
             yield f"{'.'.join(filter(None, (prefix, key)))} is {value}, was {was}"
+    if any(value.startswith("sha256:") for side in (before, now) for value in side):
+        yield f"the files that rule {rule} reads from outside have changed"
     old, new = (next((v for v in side if _is_digest(v)), None) for side in (before, now))
     if old and new:
         yield _changed_modules(rule, old, new)
     known = [value for side in (before, now) for value in side]
-    if not any(value.startswith("{") or _is_digest(value) for value in known):
+    if not any(value.startswith(("{", "sha256:")) or _is_digest(value) for value in known):
         yield f"rule {rule} is called with other params: {', '.join(now)}"
 
 

@@ -1,6 +1,8 @@
 """Image collections that torchvision knows, and what can be measured of any image."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +10,13 @@ from numpy.typing import NDArray
 from depthlens.datasets import plain_pickle
 from depthlens.errors import StudyError
 
-# What torchvision's classes keep below their root, for the message about missing files.
-_FOLDERS = {"MNIST": "MNIST/raw", "FashionMNIST": "FashionMNIST/raw", "CIFAR10": "cifar-10-batches-py"}  # fmt: skip  # noqa: E501
-_FILES = {
-    "MNIST": "train-images-idx3-ubyte and the three files like it (unpacked)",
-    "FashionMNIST": "train-images-idx3-ubyte and the three files like it (unpacked)",
-    "CIFAR10": "data_batch_1 … data_batch_5, test_batch and batches.meta",
-}
+_MEASURED = 512  # images at a time: the temporaries are eight times as large as they
+_EMNIST = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
+_IDX = "train-images-idx3-ubyte and the three files like it (unpacked)"
+_EMNIST_FILES = "emnist-{}-train-images-idx3-ubyte and the three files like it (unpacked)"
+_STL10_CLASSES = (
+    "airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck",
+)  # fmt: skip
 
 
 def load(
@@ -24,7 +26,8 @@ def load(
 
     Parameters
     ----------
-    name : {"MNIST", "FashionMNIST", "CIFAR10"}
+    name : str
+        One of `COLLECTIONS`.
     split : {"train", "test"}
     data_root : path
         torchvision's `root`.
@@ -43,21 +46,22 @@ def load(
     # Here, not above: torchvision takes seconds to import and generated images never need it.
     from torchvision import datasets
 
-    kind = getattr(datasets, name)
-    read = _cifar10 if name == "CIFAR10" else _mnist
+    collection = COLLECTIONS[name]
+    kind = getattr(datasets, name.partition("-")[0])
+    folder = Path(data_root).expanduser() / collection.folder
     try:
-        images, labels, classes = read(kind, data_root, split == "train")
+        images, labels, classes = collection.read(kind, Path(data_root), name, split)
     except (OSError, RuntimeError) as error:
         reason = _first_line(error)
         raise StudyError(
             f"datasets: {name} is not in {data_root} and cannot be downloaded ({reason}); put "
-            f"{_FILES[name]} into {Path(data_root) / _FOLDERS[name]}, or set data_root to the "
-            "folder that holds them"
+            f"{collection.files} into {folder}, or set data_root to the folder that holds them"
         ) from None
-    except (ValueError, AssertionError, EOFError) as error:  # what torchvision makes of half a file
+    # What torchvision makes of half a file.
+    except (ValueError, TypeError, AssertionError, EOFError, KeyError) as error:
         raise StudyError(
-            f"datasets: {name} in {Path(data_root) / _FOLDERS[name]} is damaged "
-            f"({_first_line(error)}); delete that folder and run again"
+            f"datasets: {name} in {folder} is damaged ({_first_line(error)}); delete "
+            f"{collection.delete or 'that folder'} and run again"
         ) from None
     return (
         np.ascontiguousarray(images),
@@ -80,6 +84,11 @@ def measure(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         `ink`: share of the pixels brighter than one half of the brightest, 0 … 1. `edges`: mean
         absolute difference of neighbouring pixels, 0 … 1.
     """
+    if len(images) > _MEASURED:
+        blocks = [
+            measure(images[start : start + _MEASURED]) for start in range(0, len(images), _MEASURED)
+        ]
+        return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     grey = images.mean(axis=1, dtype=np.float64) / 255
     peak = grey.max(axis=(1, 2), keepdims=True)
     across = np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
@@ -97,51 +106,62 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _mnist(kind: type, data_root: Path | str, train: bool) -> tuple[NDArray, NDArray, list]:
+def _mnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
     """MNIST and what has its format, read by torchvision."""
-    old = Path(data_root).expanduser() / kind.__name__ / "processed"
-    if (old / "training.pt").exists() and (old / "test.pt").exists():
+    old = data_root.expanduser() / kind.__name__ / "processed"
+    if any(old.glob("*.pt")):
         # torchvision would take these pickles of its early days, unchecked, for the images.
         raise StudyError(
             f"datasets: {old} holds pickles of an old torchvision, which are not read; move that "
             "folder away and run again: the files in raw are enough"
         )
-    collection = _present(kind, data_root, train) or kind(data_root, train=train, download=True)
-    return np.asarray(collection.data)[:, None], np.asarray(collection.targets), collection.classes
+    part = {"split": name.partition("-")[2]} if kind.__name__ == "EMNIST" else {}
+    which = {"train": split == "train", **part}
+    found = _present(kind, data_root, **which) or kind(data_root, download=True, **which)
+    return np.asarray(found.data)[:, None], np.asarray(found.targets), found.classes
 
 
-def _present(kind: type, data_root: Path | str, train: bool) -> object | None:
+def _qmnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
+    """QMNIST, whose labels are rows: the class, then writer, form and place of the digit."""
+    images, labels, classes = _mnist(kind, data_root, name, split)
+    return images, labels[:, 0], classes
+
+
+def _emnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
+    """EMNIST, made upright, as its files hold columns for rows.
+
+    References
+    ----------
+    Cohen, Afshar, Tapson, van Schaik (2017), arXiv 1702.05373. Labels of the letters begin at 1.
+    """
+    images, labels, classes = _mnist(kind, data_root, name, split)
+    if name == "EMNIST-letters":
+        labels, classes = labels - 1, classes[1:]
+    return images.transpose(0, 1, 3, 2), labels, classes
+
+
+def _present(kind: type, data_root: Path, **which: object) -> object | None:
     """The collection if its files are on the disk, else None."""
     try:
-        return kind(data_root, train=train, download=False)
+        return kind(data_root, download=False, **which)
     except (RuntimeError, FileNotFoundError):
         return None
 
 
-def _cifar10(kind: type, data_root: Path | str, train: bool) -> tuple[NDArray, list, list]:
-    """CIFAR-10, whose files are pickles: torchvision would run whatever they say, so we read them.
+def _cifar(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, list, list]:
+    """CIFAR-10 and -100, pickles: torchvision would run whatever they say, so we read them.
 
     References
     ----------
     https://www.cs.toronto.edu/~kriz/cifar.html: a row of `data` is the red plane of 32 × 32, then
     the green, then the blue.
     """
-    from torchvision.datasets.utils import check_integrity, download_and_extract_archive
-
-    root = Path(data_root).expanduser()
-    folder = root / kind.base_folder
-    files = {**dict(kind.train_list + kind.test_list), kind.meta["filename"]: kind.meta["md5"]}
-
-    def whole() -> bool:
-        return all(check_integrity(folder / file, md5) for file, md5 in files.items())
-
-    if not whole():
-        download_and_extract_archive(kind.url, root, filename=kind.filename, md5=kind.tgz_md5)
-        if not whole():
-            raise RuntimeError("what was downloaded is not what its MD5 says")
+    meta = (kind.meta["filename"], kind.meta["md5"])
+    folder = _whole_archive(kind, data_root, [*kind.train_list, *kind.test_list, meta])
+    key = "labels" if name == "CIFAR10" else "fine_labels"
     images, labels = [], []
-    for file, _ in kind.train_list if train else kind.test_list:
-        data, found = _entries(folder / file, "data", "labels")
+    for file, _ in kind.train_list if split == "train" else kind.test_list:
+        data, found = _entries(folder / file, "data", key)
         if getattr(data, "dtype", None) != np.uint8 or data.shape != (len(found), 3 * 32 * 32):
             raise ValueError(f"{file} has no 32 × 32 image in three colours for every label")
         images.append(data)
@@ -151,8 +171,110 @@ def _cifar10(kind: type, data_root: Path | str, train: bool) -> tuple[NDArray, l
 
 
 def _entries(path: Path, *keys: str) -> list:
-    """Values of the dictionary that a file of CIFAR-10 is; Python 2 wrote it."""
+    """Values of the dictionary that a file of CIFAR is; Python 2 wrote it."""
     content = plain_pickle.read_pickle(path, encoding="latin1")
     if type(content) is not dict or not content.keys() >= set(keys):
         raise ValueError(f"{path.name} has no {' and '.join(keys)}")
     return [content[key] for key in keys]
+
+
+def _stl10(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, tuple]:
+    """STL-10 without its unlabelled images, of which torchvision would read 2.7 GB.
+
+    References
+    ----------
+    https://cs.stanford.edu/~acoates/stl10/: red, green, blue plane, each by columns; labels from 1.
+    """
+    listed = [entry for entry in kind.train_list if not entry[0].startswith("unlabeled")]
+    folder = _whole_archive(kind, data_root, [*listed, *kind.test_list])
+    pixels = np.fromfile(folder / f"{split}_X.bin", np.uint8).reshape(-1, 3, 96, 96)
+    labels = np.fromfile(folder / f"{split}_y.bin", np.uint8).astype(np.int16) - 1
+    return pixels.transpose(0, 1, 3, 2), labels, _STL10_CLASSES
+
+
+def _whole_archive(kind: type, data_root: Path, files: Sequence[Sequence[str]]) -> Path:
+    """The folder of a collection whose files are those of the MD5s, downloaded if they are not."""
+    from torchvision.datasets.utils import check_integrity, download_and_extract_archive
+
+    root = data_root.expanduser()
+    folder = root / kind.base_folder
+
+    def whole() -> bool:
+        return all(check_integrity(folder / file, md5) for file, md5 in files)
+
+    if not whole():
+        download_and_extract_archive(kind.url, root, filename=kind.filename, md5=kind.tgz_md5)
+        if not whole():
+            raise RuntimeError("what was downloaded is not what its MD5 says")
+    return folder
+
+
+def _whole_file(kind: type, data_root: Path, split: str) -> Path:
+    """The file of a split, if it is that of the MD5, downloaded if there is none."""
+    from torchvision.datasets.utils import check_integrity, download_url
+
+    url, file, md5 = kind.split_list[split]
+    path = data_root.expanduser() / file
+    if not path.exists():
+        download_url(url, path.parent, file, md5)
+    if not check_integrity(path, md5):
+        raise ValueError(f"{file} is not what its MD5 says")
+    return path
+
+
+def _svhn(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
+    """SVHN, cropped digits.
+
+    References
+    ----------
+    http://ufldl.stanford.edu/housenumbers: height × width × colours × n; 10 is the label of 0.
+    """
+    from scipy.io import loadmat
+
+    content = loadmat(_whole_file(kind, data_root, split), variable_names=("X", "y"))
+    labels = content["y"].reshape(-1).astype(np.int16) % 10
+    return content["X"].transpose(3, 2, 0, 1), labels, list("0123456789")
+
+
+def _usps(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, list, list]:
+    """USPS, read by torchvision from lines of text, once the file is what it should be."""
+    _whole_file(kind, data_root, split)
+    found = kind(data_root, train=split == "train")
+    return found.data[:, None], found.targets, list("0123456789")
+
+
+class Collection(NamedTuple):
+    """How a collection is read, and what is said where it is missing."""
+
+    read: Callable[[type, Path, str, str], tuple]
+    """of torchvision's class, root, name and split"""
+    folder: str
+    """below the root"""
+    files: str
+    """what belongs there"""
+    delete: str = ""
+    """what to delete if it is damaged; the folder if empty"""
+
+
+COLLECTIONS: Mapping[str, Collection] = {
+    "MNIST": Collection(_mnist, "MNIST/raw", _IDX),
+    "FashionMNIST": Collection(_mnist, "FashionMNIST/raw", _IDX),
+    "KMNIST": Collection(_mnist, "KMNIST/raw", _IDX),
+    "QMNIST": Collection(
+        _qmnist,
+        "QMNIST/raw",
+        "qmnist-train-images-idx3-ubyte and the three like it (unpacked)",
+    ),
+    **{
+        f"EMNIST-{part}": Collection(_emnist, "EMNIST/raw", _EMNIST_FILES.format(part))
+        for part in _EMNIST
+    },
+    "CIFAR10": Collection(
+        _cifar, "cifar-10-batches-py", "data_batch_1 … data_batch_5, test_batch and batches.meta"
+    ),
+    "CIFAR100": Collection(_cifar, "cifar-100-python", "train, test and meta"),
+    "SVHN": Collection(_svhn, ".", "train_32x32.mat and test_32x32.mat", "that file"),
+    "STL10": Collection(_stl10, "stl10_binary", "train_X.bin, train_y.bin, test_X.bin, test_y.bin"),
+    "USPS": Collection(_usps, ".", "usps.bz2 and usps.t.bz2", "that file"),
+}
+"""Collections by the name that config.yaml has for them."""
