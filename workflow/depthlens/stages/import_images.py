@@ -27,6 +27,8 @@ class _Split(NamedTuple):
     labels: NDArray[np.int16]
     factors: Mapping[str, NDArray[np.float32]] = {}
     files: list[str] | None = None
+    n_all: int | None = None
+    """images that the split has, if more than those that were read"""
 
 
 class _Dataset(NamedTuple):
@@ -82,16 +84,13 @@ def _table(part: _Split, split: str, wanted: int | None, dataset: _Dataset) -> t
             f"datasets: {dataset.name} has {len(part.images)} {split} images and "
             f"{len(part.labels)} labels"
         )
-    wanted = wanted or len(part.images)
-    if wanted > len(part.images):
-        raise StudyError(
-            f"datasets: {split}_examples is {wanted}, but {dataset.name} has {len(part.images)}"
-        )
+    n_all = part.n_all or len(part.images)
+    wanted = _number(wanted, n_all, split, dataset.name)
     images, labels = part.images[:wanted], part.labels[:wanted]
     counts = np.bincount(labels, minlength=len(dataset.classes))
     if absent := [name for name, n in zip(dataset.classes, counts, strict=True) if not n]:
         shown = ", ".join(absent[:10]) + (", …" if len(absent) > 10 else "")
-        some = wanted < len(part.images)
+        some = wanted < n_all
         where = f"among the first {wanted} of" if some else "in"
         do = f"raise {split}_examples" if some else "both splits need every class"
         raise StudyError(f"datasets: no {split} example of {shown} {where} {dataset.name}; {do}")
@@ -109,6 +108,12 @@ def _table(part: _Split, split: str, wanted: int | None, dataset: _Dataset) -> t
         factors={name: values[:wanted] for name, values in part.factors.items()} | measured,
         files=part.files and part.files[:wanted],
     )
+
+
+def _number(wanted: int | None, there: int, split: str, name: str) -> int:
+    if wanted is not None and wanted > there:
+        raise StudyError(f"datasets: {split}_examples is {wanted}, but {name} has {there}")
+    return wanted or there
 
 
 def _torchvision(cfg: dict) -> _Dataset:
@@ -130,11 +135,7 @@ def _image_folder(cfg: dict) -> _Dataset:
         )  # fmt: skip
     splits, sha256 = {}, {}
     for split, names in found.splits.items():
-        wanted = cfg[f"{split}_examples"] or len(names)
-        if wanted > len(names):
-            raise StudyError(
-                f"datasets: {split}_examples is {wanted}, but {folder} has {len(names)}"
-            )
+        wanted = _number(cfg[f"{split}_examples"], len(names), split, str(folder))
         with _shown(f"{split} images", wanted) as each:
             decoded = image_folder.decode(
                 folder,
@@ -145,7 +146,9 @@ def _image_folder(cfg: dict) -> _Dataset:
                 each=each,
             )
         sha256 |= dict(zip(names[:wanted], decoded.sha256, strict=True))
-        splits[split] = _Split(decoded.images, found.labels[split][:wanted], {}, names[:wanted])
+        splits[split] = _Split(
+            decoded.images, found.labels[split][:wanted], {}, names[:wanted], len(names)
+        )
     return _Dataset(str(folder), found.classes, splits, sha256)
 
 
