@@ -243,6 +243,110 @@ def test_an_unknown_source_is_refused_with_the_one_that_was_meant(values):
     )
 
 
+EXAMPLES = {"train_examples": None, "test_examples": None}
+SOURCES = {
+    "image_folder": {
+        "path": "images",
+        "height": 32,
+        "width": 48,
+        "channels": 3,
+        "resize": "crop",
+        "test_share": 0.25,
+        "seed": 1,
+        **EXAMPLES,
+    },
+    "homework": {"train": "data.npy", "test": "test_data.npy", "classes": None, **EXAMPLES},
+    "npz": {
+        "train": "a.npz",
+        "test": "a.npz",
+        "images": "x_{split}",
+        "labels": "y_{split}",
+        "classes": ["cat", "dog"],
+        **EXAMPLES,
+    },
+    "function": {
+        "function": "package.module:load",
+        "arguments": {"size": 3, "names": ["a", None], "more": {"x": 0.5}},
+        "files": ["a.csv"],
+        **EXAMPLES,
+    },
+}
+
+
+@pytest.fixture(params=SOURCES)
+def imported(request, values) -> dict:
+    """A study of a dataset that others made, called `mine`."""
+    values["study"]["datasets"] = ["mine"]
+    values["datasets"]["mine"] = {"source": request.param, **SOURCES[request.param]}
+    return values
+
+
+def test_every_source_is_taken_as_it_is_written(imported):
+    dumped = config.check(imported).datasets["mine"].model_dump(mode="json")
+    assert dumped == imported["datasets"]["mine"]
+
+
+def test_every_key_of_a_source_is_needed_and_no_other_is_known(imported):
+    for key in imported["datasets"]["mine"].keys() - {"source"}:
+        text = message(without(imported, f"datasets.mine.{key}"))
+        assert text == f"config.yaml: datasets.mine.{key}: this key is missing"
+    text = message(put(imported, "datasets.mine.train_example", 1))
+    assert text == (
+        "config.yaml: datasets.mine.train_example: unknown key; did you mean 'train_examples'?"
+    )
+
+
+def test_neighbours_are_counted_in_any_source(imported):
+    config.check(imported)
+    text = message(put(imported, "datasets.mine.train_examples", 30))
+    assert "references; datasets.mine.train_examples has too few for it" in text
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "value"),
+    [
+        ("image_folder", "path", ""),
+        ("image_folder", "height", 0),
+        ("image_folder", "width", 5000),
+        ("image_folder", "channels", 2),
+        ("image_folder", "channels", True),
+        ("image_folder", "resize", "shrink"),
+        ("image_folder", "test_share", 0),
+        ("image_folder", "test_share", 1),
+        ("image_folder", "test_share", "all"),
+        ("image_folder", "seed", -1),
+        ("homework", "train", None),
+        ("homework", "classes", ["one"]),
+        ("homework", "classes", ["a", "a"]),
+        ("homework", "classes", [0, 1]),
+        ("npz", "images", ""),
+        ("npz", "labels", None),
+        ("function", "function", "module"),
+        ("function", "function", "module:"),
+        ("function", "function", "../module:load"),
+        ("function", "function", "a b:load"),
+        ("function", "arguments", None),
+        ("function", "arguments", {1: 2}),
+        ("function", "files", "a.csv"),
+        ("function", "files", [""]),
+        ("function", "train_examples", 0),
+    ],
+)
+def test_a_wrong_value_of_a_source_is_named(values, source, key, value):
+    values["datasets"]["mine"] = {"source": source, **SOURCES[source], key: value}
+    lines = message(values).splitlines()
+    assert len(lines) == (len(value) if value == [0, 1] else 1)
+    assert all(line.startswith(f"config.yaml: datasets.mine.{key}") for line in lines)
+
+
+def test_one_archive_for_both_splits_needs_names_that_differ(values):
+    mine = {"source": "npz", **SOURCES["npz"], "labels": "y"}
+    values["datasets"]["mine"] = mine
+    assert "labels: train and test are one file, so the name must hold {split}" in message(values)
+    values["datasets"]["mine"] = mine | {"test": "b.npz"}
+    config.check(values)
+
+
 @pytest.mark.parametrize(("splits", "most"), [(["test"], 60), (["train", "test"], 59)])
 def test_more_neighbours_than_references_are_refused(values, splits, most):
     values = put(put(values, "study.splits", splits), "datasets.shapes.train_examples", 60)

@@ -1,8 +1,11 @@
 """What the Snakefile asks of a study."""
 
 import json
+import os
+import re
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +14,9 @@ import yaml
 from depthlens.errors import ConfigError, StudyError
 from depthlens.models import networks
 from depthlens.probes.plan import plan
+from depthlens.provenance import records
 from depthlens.provenance.code import code_digest
+from depthlens.provenance.snakemake import Job
 from depthlens.study import Study
 
 
@@ -151,3 +156,98 @@ def test_asking_a_study_needs_no_torch():
         check=True,
     )
     assert seen.stdout.strip() == "False"
+
+
+class TestSource:
+    """What tells two contents of a dataset's source apart."""
+
+    @pytest.fixture
+    def source(self, values, tmp_path, monkeypatch):
+        """Asks a fresh study, as every call of snakemake does."""
+        monkeypatch.chdir(tmp_path)
+        examples = {"train_examples": None, "test_examples": None}
+        folder = {
+            "source": "image_folder", "path": "images", "height": 8, "width": 8, "channels": 1,
+            "resize": "pad", "test_share": 0.5, "seed": 0, **examples,
+        }  # fmt: skip
+        function = {"source": "function", "function": "mine:f", "arguments": {}, "files": ["a"]}
+        values["datasets"] |= {
+            "folder": folder,
+            "function": {**function, **examples},
+            "homework": {
+                "source": "homework", "train": "d.npy", "test": "t.npy", "classes": None, **examples
+            },
+        }  # fmt: skip
+        for name in ("images/a/1.png", "images/b/2.png", "mine.py", "a", "d.npy", "t.npy"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(name.encode())
+        return lambda name: Study(values, source="").source(name)({})
+
+    def test_imported_datasets_are_all_that_are_not_generated(self, values, study):
+        assert study.imported() == ["fashion_mnist"]
+
+    @pytest.mark.parametrize(
+        ("name", "file"),
+        [
+            ("folder", "images/b/2.png"),
+            ("function", "mine.py"),
+            ("function", "a"),
+            ("homework", "d.npy"),
+            ("homework", "t.npy"),
+        ],
+    )
+    def test_content_counts_and_time_and_place_do_not(self, source, name, file, tmp_path):
+        path = tmp_path / file
+        before = source(name)
+        assert re.fullmatch("sha256:[0-9a-f]{64}", before)
+        os.utime(path, (1, 1))
+        assert source(name) == before
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + b"!")
+        assert source(name) != before
+        path.write_bytes(content)
+        assert source(name) == before
+        path.rename(path.with_name(f"other{path.suffix}"))
+        assert source(name) != before
+
+    def test_files_that_are_no_images_do_not_count(self, source, tmp_path):
+        before = source("folder")
+        (tmp_path / "images/a/notes.txt").write_text("x")
+        assert source("folder") == before
+        (tmp_path / "images/a/3.png").write_text("x")
+        assert source("folder") != before
+
+    def test_a_file_is_read_once(self, source, monkeypatch, tmp_path):
+        for path in tmp_path.rglob("*"):
+            os.utime(path, (1, 1))
+        time.sleep(1.1)  # a file that has just changed is not trusted
+        before = source("folder")
+        monkeypatch.setattr("depthlens.provenance.fingerprints.sha256", None)
+        assert source("folder") == before
+        (tmp_path / ".snakemake/depthlens/source-folder.json").write_text("half")
+        with pytest.raises(TypeError):
+            source("folder")
+
+    @pytest.mark.parametrize("gone", ["folder", "function", "homework"])
+    def test_where_no_source_is_there_the_table_stands_for_it(self, source, gone, tmp_path):
+        before = source(gone)
+        made = {
+            f"data/{gone}/{split}.parquet": records.Output("0" * 64, 1)
+            for split in ("train", "test")
+        }
+        job = Job("import", "", (f"'{before}'", "'0123456789abcdef'"), (), (), "")
+        for name in ("images", "mine.py", "a", "d.npy", "t.npy"):
+            (tmp_path / name).rename(tmp_path / f"no_{name}")
+        assert source(gone) == "absent"
+        records.write(records.Record(job, made))
+        assert source(gone) == before
+
+    def test_a_folder_that_lost_its_images_is_another_source(self, source, tmp_path):
+        before = source("folder")
+        for path in (tmp_path / "images").rglob("*.png"):
+            path.unlink()
+        assert source("folder") not in (before, "absent")
+
+    def test_a_dataset_that_nobody_asks_for_is_not_looked_at(self, source, values, monkeypatch):
+        monkeypatch.setattr("depthlens.datasets.sources.files", None)
+        Study(values, source="").source("folder")

@@ -170,7 +170,9 @@ class ImageFolderDataset(Block):
     path: FilePath = Field(description="the folder that holds train and test")
     height: int = Field(ge=1, le=4096, description="of every image of the study, pixels")
     width: int = Field(ge=1, le=4096, description="of every image of the study, pixels")
-    channels: Literal[1, 3] = Field(description="1 for grey, 3 for red, green and blue")
+    channels: Annotated[Literal[1, 3], BeforeValidator(_no_truth_value)] = Field(
+        description="1 for grey, 3 for red, green and blue"
+    )
     resize: Literal["stretch", "crop", "pad"] = Field(
         description="change proportions; cover and cut the sides; or fit and fill with black"
     )
@@ -505,12 +507,13 @@ def check(values: Mapping, *, source: str = "config.yaml") -> Config:
     try:
         return Config.model_validate(_plain(values))
     except ValidationError as error:
+        found = error.errors()
+        keys = [_locate(fault["loc"])[0] for fault in found]
         faults = dict.fromkeys(
             _sentence(fault)
-            for fault in error.errors()
+            for fault, key in zip(found, keys, strict=True)
             # Where a word or a list may stand: the message about what was written is enough.
-            if not (fault["type"] == "list_type" and isinstance(fault["input"], str))
-            and not (fault["type"] == "literal_error" and isinstance(fault["input"], list))
+            if not (keys.count(key) > 1 and _is_about_the_other(fault))
         )
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
 
@@ -575,6 +578,13 @@ def _plain(values: object) -> object:
     if isinstance(values, (list, tuple)):
         return [_plain(value) for value in values]
     return values
+
+
+def _is_about_the_other(fault: Mapping) -> bool:
+    """Whether a fault is that a word is no list, or a list is no word."""
+    return (fault["type"] == "list_type" and isinstance(fault["input"], str)) or (
+        fault["type"] == "literal_error" and isinstance(fault["input"], list)
+    )
 
 
 def _sentence(fault: Mapping) -> str:
