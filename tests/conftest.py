@@ -11,7 +11,16 @@ import hypothesis
 import pytest
 
 from depthlens import cli, tables
-from depthlens.stages import activations, convergence, depth, generate, knn, probes, train
+from depthlens.stages import (
+    activations,
+    convergence,
+    depth,
+    generate,
+    knn,
+    probes,
+    scores,
+    train,
+)
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -64,6 +73,13 @@ KNN = {
     "shards": 1,
     "device": "cpu",
 }
+SCORES = {
+    "early_epoch": 1,
+    "gradient_examples": 24,
+    "attack_examples": 3,
+    "attack_steps": 4,
+    "seed": 0,
+}
 CONVERGENCE = {"min_train_accuracy": 0.99, "allow_unconverged": True}
 RESNET18 = {"architecture": "resnet18"}
 
@@ -96,6 +112,21 @@ class TinyRun(NamedTuple):
     def depth(self, split: str) -> Path:
         return self.folder / f"depth/{split}.parquet"
 
+    def scores(self, split: str) -> Path:
+        return self.folder / f"scores/{split}.parquet"
+
+    def dynamics(self, split: str) -> Path:
+        return self.folder / f"dynamics{'' if split == 'train' else '_test'}.parquet"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.folder / "snapshots.safetensors"
+
+    @property
+    def feature_probe(self) -> str:
+        """What the last layer of the network is given."""
+        return "09-avgpool"
+
     @property
     def probe_names(self) -> list[str]:
         return tables.read(self.folder / "probes.parquet")["name"].to_pylist()
@@ -109,6 +140,7 @@ def blocks() -> dict[str, dict]:
         "training": TRAINING,
         "activations": ACTIVATIONS,
         "knn": KNN,
+        "scores": SCORES,
         "convergence": CONVERGENCE,
         "model": RESNET18,
     }
@@ -122,7 +154,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
-    """Images, network, activations, k-NN classes and depths of both splits: to read only."""
+    """Images, network, activations, k-NN, depths and scores of both splits: to read only."""
     run = TinyRun(tmp_path_factory.mktemp("study"))
     for split in ("train", "test"):
         generate.run(split=split, output=run.images(split), cfg=DATASET)
@@ -132,9 +164,9 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
         seed=1,
         checkpoint=run.checkpoint,
         history=run.folder / "history.parquet",
-        dynamics=run.folder / "dynamics.parquet",
-        dynamics_test=run.folder / "dynamics_test.parquet",
-        snapshots=run.folder / "snapshots.safetensors",
+        dynamics=run.dynamics("train"),
+        dynamics_test=run.dynamics("test"),
+        snapshots=run.snapshots,
         resume=run.folder / "resume.safetensors",
         cfg={"training": TRAINING, "model": RESNET18},
     )
@@ -174,6 +206,20 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
             predictions=run.predictions(split),
             convergence=run.folder / "convergence.json",
             output=run.depth(split),
+        )
+        scores.run(
+            split=split,
+            predictions=run.predictions(split),
+            knn=run.knn(split, run.feature_probe),
+            features=run.activations(split, run.feature_probe),
+            reference_features=run.activations("train", run.feature_probe),
+            labels=run.predictions("train"),
+            images=run.images(split),
+            checkpoint=run.checkpoint,
+            dynamics=run.dynamics(split),
+            snapshots=run.snapshots,
+            output=run.scores(split),
+            cfg={"scores": SCORES, "model": RESNET18},
         )
     return run
 

@@ -122,6 +122,20 @@ def commands(tiny_run, tiny_neighbours, blocks, tmp_path) -> dict[str, dict[str,
             "--output": out / "depth.parquet",
             "": tiny_run.knn("test", PROBE),
         },
+        "scores": {
+            "--split": "test",
+            "--predictions": tiny_run.predictions("test"),
+            "--knn": tiny_run.knn("test", PROBE),
+            "--features": tiny_run.activations("test", PROBE),
+            "--reference-features": tiny_run.activations("train", PROBE),
+            "--labels": tiny_run.predictions("train"),
+            "--dynamics": tiny_run.dynamics("test"),
+            "--snapshots": tiny_run.snapshots,
+            "--images": tiny_run.images("test"),
+            "--checkpoint": tiny_run.checkpoint,
+            "--output": out / "scores.parquet",
+            "--cfg": {"scores": blocks["scores"], "model": blocks["model"]},
+        },
     }
 
 
@@ -155,11 +169,21 @@ INPUTS = [
     ("depth", "--predictions"),
     ("depth", "--convergence"),
     ("depth", ""),
+    ("scores", "--predictions"),
+    ("scores", "--knn"),
+    ("scores", "--features"),
+    ("scores", "--reference-features"),
+    ("scores", "--labels"),
+    ("scores", "--dynamics"),
+    ("scores", "--snapshots"),
+    ("scores", "--images"),
+    ("scores", "--checkpoint"),
 ]
 
 
 @pytest.mark.parametrize(
-    "command", ["generate", "probes", "knn", "neighbours", "votes", "convergence", "depth"]
+    "command",
+    ["generate", "probes", "knn", "neighbours", "votes", "convergence", "depth", "scores"],
 )
 def test_a_command_copied_from_the_log_works(depthlens, commands, command, tmp_path):
     outcome = depthlens(command, *shell(commands[command]))

@@ -221,6 +221,26 @@ def depth(**arguments: object) -> None:
 
 
 @cli.command()
+@_split
+@_file("--predictions", "Network's answers on the split.")
+@_file("--knn", "k-NN classes of the split at the feature probe.")
+@_file("--features", "Activations of the split at the feature probe.")
+@_file("--reference-features", "Activations of the training set at the feature probe.")
+@_file("--labels", "Predictions table of the training set, for its labels.")
+@_file("--dynamics", "Table of epochs × examples of the split.", required=False)
+@_file("--snapshots", "States of the network along the way.", required=False)
+@_file("--images", "Images of the split.")
+@_file("--checkpoint", "Trained network.")
+@_file("--output", "Table of scores to write.")
+@_cfg("scores", "model")
+def scores(**arguments: object) -> None:
+    """Compute every other score of a split."""
+    from depthlens.stages import scores
+
+    scores.run(**arguments)
+
+
+@cli.command()
 @_file("--train-images", "Training images.")
 @_file("--test-images", "Test images.")
 @_file("--history", "Table of epochs.")
