@@ -41,6 +41,8 @@ localrules:
     data,
     checkpoints,
     difficulty,
+    scores,
+    replicates,
     figures,
     report,
 
@@ -56,6 +58,7 @@ include: "rules/training.smk"
 include: "rules/activations.smk"
 include: "rules/knn.smk"
 include: "rules/difficulty.smk"
+include: "rules/scores.smk"
 include: "rules/report.smk"
 include: "rules/smoke.smk"
 

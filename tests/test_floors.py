@@ -12,7 +12,7 @@ FLOORS = (
     {"prose", "ledger", "figures", "report"},
     {"chapters"},
     {"stages"},
-    {"study", "cli", "measuring", "verify", "why"},
+    {"study", "cli", "measuring", "verify", "why", "preset"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

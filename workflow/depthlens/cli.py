@@ -354,6 +354,23 @@ def verify(path: Path, against: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("name", required=False)
+@_config
+def preset(name: str | None, path: Path) -> None:
+    """Set config.yaml to the preset NAME; without one, say which there are."""
+    from depthlens import preset
+
+    if name is None:
+        for known, about in preset.names().items():
+            click.echo(f"{known}: {about}")
+        return
+    changed = preset.apply(name, path)
+    for line in changed:
+        click.echo(line)
+    click.echo(f"{path}: {'set to' if changed else 'already'} {name}")
+
+
+@cli.command()
 @_file("--output", "JSON schema to write.")
 def schema(output: Path) -> None:
     """Write the JSON schema of config.yaml."""

@@ -207,7 +207,8 @@ class Study:
         """What the whole study ends with."""
         depth = [f"depth/{split}.parquet" for split in self.config.study.splits]
         pages = [f"{self.config.study.reports}/{name}" for name in ("index.html", "summary.json")]
-        return [*pages, *self.paths(*depth)]
+        scores = [f"scores/{split}.parquet" for split in self.config.study.splits]
+        return [*pages, *self.paths(*depth, *scores), *(card.files[0] for card in self.cards())]
 
     def settle(self) -> list[str]:
         """Hold every file of the study against what is known of it; see `provenance.journal`.
