@@ -98,7 +98,8 @@ def measure(
         `entropy` of the softmax in nats; `knn_disagreement`, share of the k neighbours at the last
         hidden probe that have another label, NaN where no probe is hidden; `suspicion`, see
         `suspicion`; then one int16 column a probe, in forward order, with its k-NN class.
-        `attrs` holds `probes`, `n_neighbors`, `metric`, `classes` and `leave_one_out`.
+        `attrs` holds `probes`, `n_neighbors`, `metric`, `classes`, `train_accuracy` and
+        `leave_one_out`.
 
     Raises
     ------
@@ -154,7 +155,14 @@ def measure(
             prediction, votes = vote(known.labels[near], n_classes)
             found.append(_Votes(prediction, *_for_and_against(votes, asked.labels)))
     return _table(
-        asked, found, points, n_neighbors, names, metric=metric, leave_one_out=leave_one_out
+        asked,
+        found,
+        points,
+        n_neighbors,
+        names,
+        metric=metric,
+        train_accuracy=known.accuracy,
+        leave_one_out=leave_one_out,
     )
 
 
@@ -211,6 +219,10 @@ class _Recorded(NamedTuple):
     last_hidden: int | None
     """index of the last probe that is neither the logits nor their softmax nor the input"""
 
+    @property
+    def accuracy(self) -> float:
+        return float((self.logits.argmax(1) == self.labels).mean())
+
     def points(self, index: int, metric: str) -> Points:
         """The activations at a probe, read from the disk as they are needed."""
         values = np.memmap(self.files[index], self.dtype, "r").reshape(len(self.labels), -1)
@@ -264,8 +276,7 @@ class _Forward:
         recorded = _Recorded(
             np.concatenate(labels), np.concatenate(logits), files, values[0].dtype, last_hidden
         )
-        right = (recorded.logits.argmax(1) == recorded.labels).mean()
-        log.info("%s: %d examples, accuracy %.4f", name, n_met, right)
+        log.info("%s: %d examples, accuracy %.4f", name, n_met, recorded.accuracy)
         return recorded
 
     def _run(
@@ -494,6 +505,7 @@ def _table(
     classes: list[str],
     *,
     metric: str,
+    train_accuracy: float,
     leave_one_out: bool,
 ) -> pd.DataFrame:
     labels, rows = asked.labels, np.arange(len(asked.labels))
@@ -528,6 +540,7 @@ def _table(
         "probes": [probe.name for probe in probes],
         "n_neighbors": int(n_neighbors),
         "metric": metric,
+        "train_accuracy": train_accuracy,
         "classes": classes,
         "leave_one_out": leave_one_out,
     }
