@@ -24,6 +24,7 @@ NEEDLESS = {
     "stages.train": HEAVY - {"torch", "torchvision"},
     "stages.activations": HEAVY - {"torch", "torchvision"},
     "stages.knn": HEAVY - {"torch"},
+    "measuring.command": PLOTTING | {"sklearn"},
 }
 
 

@@ -134,6 +134,7 @@ def test_equals_hooks_scikit_learn_and_a_loop(leave_one_out, metric):
         "probes": names,
         "n_neighbors": K,
         "metric": metric,
+        "train_accuracy": (by_hand(TRAIN[0])[0].argmax(1) == TRAIN[1].numpy()).mean(),
         "classes": ["0", "1", "2"],
         "leave_one_out": leave_one_out,
     }

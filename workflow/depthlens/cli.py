@@ -306,6 +306,107 @@ def report(
     )
 
 
+def _words(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list | None:
+    return None if value is None else [word.strip() for word in value.split(",")]
+
+
+def _numbers(_context: click.Context, _parameter: click.Parameter, value: str) -> list[float]:
+    try:
+        return [float(word) for word in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not one number, or some with commas") from None
+
+
+@cli.command()
+@click.option(
+    "--network",
+    required=True,
+    help="package.module:function that gives a torch network, or the name of an architecture.",
+)
+@_file("--weights", "safetensors file of the network's weights.", required=False)
+@_file("--train", "Images it was trained on: folder of class folders, or .npz of x and y.")
+@_file("--queries", "Other images; without it, those of --train, leave-one-out.", required=False)
+@_file("--output", "Folder for examples.csv, examples.parquet and index.html.")
+@click.option("--classes", callback=_words, help="Names of the outputs, with commas between.")
+@click.option("--height", type=click.IntRange(min=1), help="Pixels that the network takes.")
+@click.option("--width", type=click.IntRange(min=1), help="Pixels that the network takes.")
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Grey, or colour (of folders).")
+@click.option(
+    "--resize",
+    type=click.Choice(["stretch", "crop", "pad"]),
+    default="stretch",
+    show_default=True,
+    help="How images of a folder become one size.",
+)
+@click.option(
+    "--mean",
+    default="0",
+    show_default=True,
+    callback=_numbers,
+    help="Subtracted of brightness in 0 … 1: one number, or one a channel.",
+)
+@click.option(
+    "--std", default="1", show_default=True, callback=_numbers, help="By which it is then divided."
+)
+@click.option(
+    "--probes",
+    default="blocks",
+    show_default=True,
+    callback=_words,
+    help="blocks, children, or names of modules with commas between.",
+)
+@click.option(
+    "--n-neighbors",
+    "--k",
+    "n_neighbors",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 65_535),
+    help="Neighbours that vote.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(["euclidean", "cosine"]),
+    default="euclidean",
+    show_default=True,
+    help="Distance between activations.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 65_535),
+    default=64,
+    show_default=True,
+    help="Images a forward pass.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the activations on disk.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes a GPU where there is one.",
+)
+@click.option(
+    "--memory", type=float, default=2.0, show_default=True, help="GB for the search of neighbours."
+)
+@_file("--workdir", "Where the activations lie while they are needed.", required=False)
+def measure(channels: str | None, probes: list[str], **arguments: object) -> None:
+    """Rank images by how hard they are for a network of yours, and by how suspect their label is.
+
+    The images that the network was trained on are the neighbours that vote.
+    """
+    from depthlens.measuring import command
+
+    plan = probes[0] if probes in (["blocks"], ["children"]) else probes
+    command.run(channels=channels and int(channels), probes=plan, **arguments)
+
+
 _config = click.option(
     "--config",
     "path",

@@ -24,6 +24,8 @@ from depthlens.models import devices
 from depthlens.probes.plan import Probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
+from depthlens.scores import outputs
+from depthlens.scores.neighbours import knn_disagreement
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,8 @@ def measure(
         `entropy` of the softmax in nats; `knn_disagreement`, share of the k neighbours at the last
         hidden probe that have another label, NaN where no probe is hidden; `suspicion`, see
         `suspicion`; then one int16 column a probe, in forward order, with its k-NN class.
-        `attrs` holds `probes`, `n_neighbors`, `metric`, `classes` and `leave_one_out`.
+        `attrs` holds `probes`, `n_neighbors`, `metric`, `classes`, `train_accuracy` and
+        `leave_one_out`.
 
     Raises
     ------
@@ -132,13 +135,15 @@ def measure(
             _borrowed(model, where),
             Recorder(model, points, dtype=getattr(torch, dtype), prepare=_as_it_is) as recorder,
         ):
-            forward = _Forward(model, recorder, points, folder, preprocess, where, progress)
+            forward = _Forward(
+                model, recorder, points, folder, preprocess, classes, where, progress
+            )
             recorded = {name: forward(name, some, sets) for name, some in sets.items()}
         known, asked = recorded["train"], recorded.get("queries", recorded["train"])
         n_classes = known.logits.shape[1]
         names = _class_names(classes, n_classes)
         _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
-        found = []
+        found, disagreement = [], np.full(len(asked.labels), np.nan)
         for index, probe in enumerate(points):
             voters = known.points(index, metric)
             near = _neighbours(
@@ -152,9 +157,19 @@ def measure(
                 progress=progress,
             )
             prediction, votes = vote(known.labels[near], n_classes)
+            if index == known.last_hidden:
+                disagreement = knn_disagreement(votes, asked.labels)
             found.append(_Votes(prediction, *_for_and_against(votes, asked.labels)))
     return _table(
-        asked, found, points, n_neighbors, names, metric=metric, leave_one_out=leave_one_out
+        asked,
+        found,
+        disagreement,
+        points,
+        n_neighbors,
+        names,
+        metric=metric,
+        train_accuracy=known.accuracy,
+        leave_one_out=leave_one_out,
     )
 
 
@@ -211,6 +226,10 @@ class _Recorded(NamedTuple):
     last_hidden: int | None
     """index of the last probe that is neither the logits nor their softmax nor the input"""
 
+    @property
+    def accuracy(self) -> float:
+        return float((self.logits.argmax(1) == self.labels).mean())
+
     def points(self, index: int, metric: str) -> Points:
         """The activations at a probe, read from the disk as they are needed."""
         values = np.memmap(self.files[index], self.dtype, "r").reshape(len(self.labels), -1)
@@ -227,20 +246,22 @@ class _Forward:
         probes: Sequence[Probe],
         folder: Path,
         preprocess: Callable[[torch.Tensor], torch.Tensor] | None,
+        classes: Sequence[str] | None,
         device: torch.device,
         progress: bool,
     ) -> None:
         weights = (value for value in model.parameters() if value.is_floating_point())
         self._type = next((weight.dtype for weight in weights), torch.float32)
         self._recorder, self._probes, self._folder = recorder, probes, folder
-        self._preprocess, self._device, self._progress = preprocess, device, progress
+        self._preprocess, self._classes = preprocess, classes
+        self._device, self._progress = device, progress
         self._shapes: tuple | None = None
 
     def __call__(self, name: str, examples: Examples, every: Mapping[str, Examples]) -> _Recorded:
         files = [self._folder / f"{name}-{index}" for index in range(len(self._probes))]
         labels, logits, last_hidden = [], [], None
         with contextlib.ExitStack() as opened:
-            outputs = [opened.enter_context(path.open("wb")) for path in files]
+            streams = [opened.enter_context(path.open("wb")) for path in files]
             batches = bar(
                 examples.batches,
                 label=f"activations of {name}",
@@ -255,17 +276,17 @@ class _Forward:
                 self._check(name, found, given, images, values, n_met)
                 if not labels:
                     last_hidden = _last_hidden(self._probes, values, found)
-                    if name == "train":
+                    if name == "train":  # said at once, not after hours
+                        _class_names(self._classes, found.shape[1])
                         self._check_space(values, every)
-                self._write(outputs, values)
+                self._write(streams, values)
                 labels.append(given)
                 logits.append(found)
                 n_met += len(given)
         recorded = _Recorded(
             np.concatenate(labels), np.concatenate(logits), files, values[0].dtype, last_hidden
         )
-        right = (recorded.logits.argmax(1) == recorded.labels).mean()
-        log.info("%s: %d examples, accuracy %.4f", name, n_met, right)
+        log.info("%s: %d examples, accuracy %.4f", name, n_met, recorded.accuracy)
         return recorded
 
     def _run(
@@ -334,10 +355,10 @@ class _Forward:
                 "fewer probes, or set dtype to float16"
             )
 
-    def _write(self, outputs: Sequence[BinaryIO], values: Sequence[NDArray]) -> None:
+    def _write(self, streams: Sequence[BinaryIO], values: Sequence[NDArray]) -> None:
         try:
-            for output, value in zip(outputs, values, strict=True):
-                output.write(np.ascontiguousarray(value).data)
+            for stream, value in zip(streams, values, strict=True):
+                stream.write(np.ascontiguousarray(value).data)
         except OSError as error:
             raise StudyError(
                 f"workdir: the activations cannot be written to {self._folder.parent} "
@@ -489,36 +510,29 @@ def _neighbours(
 def _table(
     asked: _Recorded,
     found: Sequence[_Votes],
+    disagreement: NDArray[np.float64],
     probes: Sequence[Probe],
     n_neighbors: int,
     classes: list[str],
     *,
     metric: str,
+    train_accuracy: float,
     leave_one_out: bool,
 ) -> pd.DataFrame:
-    labels, rows = asked.labels, np.arange(len(asked.labels))
-    log_softmax = torch.from_numpy(asked.logits).double().log_softmax(1).numpy()
-    softmax = np.exp(log_softmax)
-    prediction = asked.logits.argmax(1)
+    labels, logits = asked.labels, asked.logits
+    prediction = logits.argmax(1)
     knn, votes_for, votes_against = (np.stack(part, axis=1) for part in zip(*found, strict=True))
-    second, largest = np.partition(asked.logits, -2, axis=1)[:, -2:].T
-    hidden = asked.last_hidden
-    disagreement = (
-        np.full(len(labels), np.nan) if hidden is None else 1 - votes_for[:, hidden] / n_neighbors
-    )
     columns = {
         "label": labels.astype(np.int16),
         "prediction": prediction.astype(np.int16),
-        "confidence": softmax[rows, prediction].astype(np.float32),
+        "confidence": outputs.confidence(logits).astype(np.float32),
         "correct": prediction == labels,
         "depth": prediction_depth(knn, prediction),
         "depth_label": prediction_depth(knn, labels),
-        "loss": (0.0 - log_softmax[rows, labels]).astype(np.float32),
-        "output_margin": largest - second,
-        # A probability that is 0 adds nothing.
-        "entropy": (0.0 - np.where(softmax > 0, softmax * log_softmax, 0).sum(1)).astype(
-            np.float32
-        ),
+        # Plus 0: minus the logarithm of 1 is -0.
+        "loss": (outputs.loss(logits, labels) + 0.0).astype(np.float32),
+        "output_margin": outputs.output_margin(logits).astype(np.float32),
+        "entropy": (outputs.entropy(logits) + 0.0).astype(np.float32),
         "knn_disagreement": disagreement.astype(np.float32),
         "suspicion": suspicion(votes_for, votes_against, n_neighbors),
         **{probe.name: knn[:, index] for index, probe in enumerate(probes)},
@@ -528,6 +542,7 @@ def _table(
         "probes": [probe.name for probe in probes],
         "n_neighbors": int(n_neighbors),
         "metric": metric,
+        "train_accuracy": train_accuracy,
         "classes": classes,
         "leave_one_out": leave_one_out,
     }

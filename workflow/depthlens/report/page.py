@@ -110,6 +110,23 @@ class Page:
     """the resolved configuration, as YAML"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExamplesPage:
+    """The page about someone's own images and network."""
+
+    title: str
+    leave_one_out: bool
+    n_neighbors: int
+    n_probes: int
+    cards: list[Card]
+    suspects: list[Thumbnail]
+    hardest: list[Thumbnail]
+    ranking: Table
+    probes: Table
+    options: str
+    """what it was made with, as YAML"""
+
+
 def render(page: Page) -> str:
     """The page as one HTML document: styles, script and images inside it.
 
@@ -121,6 +138,11 @@ def render(page: Page) -> str:
 def render_machine(title: str, tables: Sequence[Table]) -> str:
     """The page about versions, hardware and times that lies beside the report."""
     return _render("machine.html", title=title, tables=tables)
+
+
+def render_examples(page: ExamplesPage) -> str:
+    """The page about someone's own images and network, as one HTML document; see `render`."""
+    return _render("examples.html", page=page)
 
 
 def _render(template: str, **values: object) -> str:

@@ -1,0 +1,211 @@
+"""The command `depthlens measure`: from images and weights in files to a ranking and a page."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from depthlens import tables
+from depthlens.errors import ArtifactError, StudyError
+from depthlens.measuring.images import read
+from depthlens.measuring.measure import measure
+from depthlens.measuring.page import page
+from depthlens.models import networks
+from depthlens.provenance import user_code
+from depthlens.report.page import render_examples
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    *,
+    network: str,
+    weights: Path | None,
+    train: Path,
+    queries: Path | None,
+    output: Path,
+    classes: Sequence[str] | None,
+    height: int | None,
+    width: int | None,
+    channels: int | None,
+    resize: str,
+    mean: Sequence[float],
+    std: Sequence[float],
+    probes: str | Sequence[str],
+    n_neighbors: int,
+    **options: object,
+) -> None:
+    """Write `examples.csv`, `examples.parquet` and `index.html` into a folder.
+
+    Parameters
+    ----------
+    network : str
+        "package.module:function", which is called without arguments and gives a network; or the
+        name of an architecture, with as many outputs as there are classes.
+    weights : path or None
+        safetensors, by the names of the network's `state_dict`; needed for a named architecture.
+    train, queries, classes, height, width, channels, resize
+        See `measuring.images.read`.
+    output : path
+        Folder.
+    mean, std : sequence of float
+        One for all channels, or one each: the network takes (brightness in 0 … 1 - mean) / std.
+    probes, n_neighbors, **options
+        See `measuring.measure.measure`.
+
+    Raises
+    ------
+    StudyError
+        If anything does not fit together; then nothing is written.
+    """
+    if output.exists() and not output.is_dir():
+        raise StudyError(f"{output}: there is a file where the folder should be; name another")
+    paths = {"train": train} if queries is None else {"train": train, "test": queries}
+    sets, names = read(
+        paths, classes=classes, size=(height, width), channels=channels, resize=resize
+    )
+    examples = sets.get("test", sets["train"])
+    model = load(network, weights, n_classes=len(names))
+    table = measure(
+        model,
+        sets["train"][:2],
+        None if queries is None else examples[:2],
+        probes=probes,
+        n_neighbors=n_neighbors,
+        classes=names,
+        preprocess=normalization(mean, std, n_channels=examples.images.shape[1]),
+        **options,
+    )
+    made_with = {
+        "network": network,
+        **{name: str(path) for name, path in (("weights", weights), ("train", train)) if path},
+        "queries": "the training images themselves, leave-one-out" if not queries else str(queries),
+        "images": dict(
+            zip(("channels", "height", "width"), examples.images.shape[1:], strict=True)
+        ),
+        "resize": resize,
+        "mean": list(mean),
+        "std": list(std),
+        "probes": probes if isinstance(probes, str) else list(probes),
+        "n_neighbors": n_neighbors,
+        "metric": table.attrs["metric"],
+    }
+    table = ranked(table, examples.files)
+    html = render_examples(page(table, examples.images, options=made_with))
+    write(output, table, html, made_with)
+    log.info(
+        "%d images, accuracy %.4f, mean depth %.2f; %d labels have more votes against them than "
+        "for them: %s",
+        len(table), table["correct"].mean(), table["depth"].mean(), (table["suspicion"] > 0).sum(),
+        output / "index.html",
+    )  # fmt: skip
+
+
+def load(network: str, weights: Path | None, *, n_classes: int) -> nn.Module:
+    """The network of a function or of an architecture, with its weights.
+
+    Raises
+    ------
+    StudyError
+        If there is no such network, it is none, or the weights are not its own.
+    """
+    if ":" in network:
+        model = user_code.call("network", network)
+        if not isinstance(model, nn.Module):
+            raise StudyError(
+                f"network: {network} gave {type(model).__name__}, not a torch.nn.Module"
+            )
+    elif weights is None:
+        raise StudyError(
+            f"weights: {network} has none of its own; give a safetensors file of those that you "
+            "trained, or name a function of yours: package.module:function"
+        )
+    else:
+        model = networks.build(network, n_classes=n_classes, seed=0)
+    if weights is not None:
+        _load_weights(model, weights, network)
+    return model
+
+
+def normalization(
+    mean: Sequence[float], std: Sequence[float], *, n_channels: int
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What makes of bytes what a network was trained on: (x / 255 - mean) / std, by channel."""
+    for name, values in (("mean", mean), ("std", std)):
+        if len(values) not in (1, n_channels) or not np.isfinite(values).all():
+            raise StudyError(
+                f"{name}: {', '.join(f'{value:g}' for value in values)} is not one number, nor one "
+                f"for each of {n_channels} channels"
+            )
+    if not min(std) > 0:
+        raise StudyError("std: what is divided by must be greater than 0")
+    shift, scale = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (mean, std))
+
+    def normalize(images: torch.Tensor) -> torch.Tensor:
+        return (images.float() / 255 - shift.to(images.device)) / scale.to(images.device)
+
+    return normalize
+
+
+def ranked(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
+    """The table with `file`, `suggested`, and its ranks from 1, hardest and most suspect first.
+
+    Harder is deeper, then less confident; more suspect is higher in suspicion, then in loss; of
+    equals the first comes first. `suggested` is the class of most probes, of equals the smallest.
+    """
+    probes, n_classes = table.attrs["probes"], len(table.attrs["classes"])
+    knn = table[probes].to_numpy()
+    shares = np.stack([(knn == label).sum(1) for label in range(n_classes)], axis=1)
+    found = table.assign(
+        file=list(files),
+        suggested=shares.argmax(1).astype(np.int16),
+        rank=_rank(table["depth"], -table["confidence"]),
+        suspicion_rank=_rank(table["suspicion"], table["loss"]),
+    )
+    found.attrs = table.attrs
+    first = ["rank", "file", "label", "prediction", "suggested", "confidence", "correct", "depth"]
+    rest = [name for name in found.columns if name not in (*first, "suspicion_rank", *probes)]
+    return found[[*first, *rest, "suspicion_rank", *probes]]
+
+
+def write(folder: Path, table: pd.DataFrame, html: str, made_with: Mapping) -> None:
+    """Write the three files, each whole or not at all."""
+    classes, probes = table.attrs["classes"], table.attrs["probes"]
+    named = table.sort_values("rank")
+    for column in ("label", "prediction", "suggested", *probes):
+        named[column] = [classes[index] for index in named[column]]
+    columns = {"example_id": np.arange(len(table), dtype=np.int32)}
+    columns |= {name: table[name].to_numpy() for name in table.columns}
+    columns["file"] = np.array(table["file"].tolist(), dtype=object)
+    about = {"made_by": "measure", "config": made_with, "inputs": {}, **table.attrs}
+    tables.write(folder / "examples.parquet", columns, about)
+    csv = named.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    tables.write_text(folder / "examples.csv", csv)
+    tables.write_text(folder / "index.html", html)
+
+
+def _rank(*keys: pd.Series) -> NDArray[np.int32]:
+    """1 for the largest of the first key, then of the next; of equals the first."""
+    order = np.lexsort([-key.to_numpy().astype(np.float64) for key in reversed(keys)])
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(1, len(order) + 1)
+    return rank
+
+
+def _load_weights(model: nn.Module, path: Path, network: str) -> None:
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file")
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(f"{path}: not a whole safetensors file ({error})") from None
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ArtifactError(f"{path}: its weights do not fit {network} ({reason})") from None
