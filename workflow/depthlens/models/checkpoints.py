@@ -50,8 +50,20 @@ def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict]:
     return tensors, json.loads(metadata["depthlens"])
 
 
-def load_network(path: Path | str, *, architecture: str, n_classes: int) -> nn.Module:
+def load_network(
+    path: Path | str,
+    *,
+    architecture: str,
+    n_classes: int,
+    shape: networks.Shape = (3, 32, 32),
+) -> nn.Module:
     """The trained network of a checkpoint, in evaluation mode.
+
+    Parameters
+    ----------
+    path : path
+    architecture, n_classes, shape
+        As for `networks.build`.
 
     Raises
     ------
@@ -65,7 +77,7 @@ def load_network(path: Path | str, *, architecture: str, n_classes: int) -> nn.M
             f"{path}: a checkpoint of another network ({found[0]} with {found[1]} classes, not "
             f"{architecture} with {n_classes}); delete it and run again"
         )
-    network = networks.build(architecture, n_classes=n_classes, seed=0)
+    network = networks.build(architecture, n_classes=n_classes, seed=0, shape=shape)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
