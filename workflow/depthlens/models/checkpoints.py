@@ -18,7 +18,14 @@ def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata
     """Write named tensors and one JSON string of metadata, whole or not at all."""
     # One metadata key only: safetensors writes several in random order.
     about = {"depthlens": json.dumps(metadata, sort_keys=True, ensure_ascii=False)}
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    contiguous: dict[str, torch.Tensor] = {}
+    storages: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        # safetensors refuses two names for one memory, as tied layers have.
+        contiguous[name] = plain.clone() if storage in storages else plain
+        storages.add(storage)
     with tables.replacing(path) as partial:
         try:
             save_file(contiguous, partial, about)
