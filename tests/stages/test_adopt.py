@@ -93,7 +93,7 @@ def test_the_checkpoint_holds_the_weights_and_says_where_they_are_from(here, net
     tensors, about = checkpoints.load_tensors(run(here))
     assert tensors.keys() == network.state_dict().keys()
     assert all(torch.equal(tensors[k], v) for k, v in network.state_dict().items())
-    assert (about["made_by"] if "made_by" in about else about["stage"]) == "adopt"
+    assert about["made_by"] == "adopt"
     assert about["architecture"] == "adopted_networks:make"
     assert about["n_classes"] == N_CLASSES
     assert about["config"] == MODEL
