@@ -6,7 +6,7 @@ from snakemake.logging import logger
 from depthlens.chapters import difficulty
 from depthlens.errors import StudyError
 from depthlens.provenance import journal
-from depthlens.study import RUN, TRAINED, Study
+from depthlens.study import RUN, Study
 
 # A --configfile replaces config.yaml; merged, the default study would run as well.
 if not workflow.overwrite_configfiles:

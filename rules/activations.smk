@@ -22,6 +22,7 @@ rule probes:
     params:
         cfg=study.block("activations", "models.{model}"),
         code=study.digest("stages.probes"),
+        network=study.network_code("{model}"),
     shell:
         "depthlens probes --images {input.images:q} --checkpoint {input.checkpoint:q}"
         " --output {output:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
@@ -60,6 +61,7 @@ for model in study.config.study.models:
         params:
             cfg=study.block("activations", f"models.{model}"),
             code=study.digest("stages.activations"),
+            network=study.network_code(model),
             folder=f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}",
         shell:
             "depthlens activations --images {input.images:q} --checkpoint {input.checkpoint:q}"

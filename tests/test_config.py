@@ -226,6 +226,74 @@ def test_a_name_that_is_no_plain_name_is_refused(values, name):
     assert "config.yaml: models" in message(values)
 
 
+def network(**keys: object) -> dict:
+    """A block of `models` as a step is given it."""
+    return config.check_blocks(["model"], {"architecture": "resnet18", **keys})
+
+
+def test_a_network_needs_no_more_than_its_architecture():
+    assert network() == {"architecture": "resnet18"}
+    full = config.Network(architecture="resnet18").model_dump(mode="json")
+    assert full == {
+        "architecture": "resnet18",
+        "weights": None,
+        "channels": 3,
+        "mean": None,
+        "std": None,
+        "input_size": None,
+    }
+    assert network(**full) == full
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"architecture": "mlp7", "channels": 1, "mean": [0.5], "std": [0.25]},
+        {"architecture": "timm:resnet10t", "input_size": [224, 200]},
+        {"architecture": "mine.networks:make", "weights": "mine/w.safetensors"},
+        {"mean": [0, "1e-1", 0.2], "std": [1, 2, 3]},
+    ],
+)
+def test_a_network_is_described_in_full(keys):
+    assert network(**keys)["architecture"] == keys.get("architecture", "resnet18")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"mean": [0.5] * 3}, "mean is given without std; give both, or neither"),
+        ({"std": [0.5] * 3}, "std is given without mean; give both, or neither"),
+        ({"mean": [0.5], "std": [0.5]}, "mean has 1 values; the network takes 3 channels"),
+        ({"mean": [0.5] * 3, "std": [0.5] * 2}, "std has 2 values"),
+        ({"mean": [0.5] * 3, "std": [0.5, 0, 0.5]}, "std.1: input should be greater than 0"),
+        ({"channels": 2}, "channels: input should be 1 or 3"),
+        ({"channels": True}, "channels: input should be a valid number"),
+        ({"input_size": [32]}, "input_size"),
+        ({"input_size": [32, 0]}, "input_size.1: input should be greater than or equal to 1"),
+        ({"input_size": 32}, "input_size: input should be a valid list"),
+        ({"weights": ""}, "weights"),
+        ({"architecture": "my-nets:make"}, "neither timm:NAME nor a function of yours"),
+        ({"architecture": "nets.py:make()"}, "neither timm:NAME nor a function of yours"),
+        ({"weight": "w"}, "weight: unknown key; did you mean 'weights'?"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(values, keys, said):
+    values["models"]["resnet18"].update(keys)
+    text = message(values)
+    assert text.startswith("config.yaml: models.resnet18")
+    assert said in text
+    assert len(text.splitlines()) == 1
+
+
+def test_replicates_of_a_network_that_is_not_trained_are_refused(values):
+    values = put(values, "models.resnet18.weights", "w.safetensors")
+    values = put(values, "study.replicates", 4)
+    assert message(values).startswith(
+        "config.yaml: study.replicates: replicates are trained, but models.resnet18 has weights"
+    )
+    config.check(put(values, "study.replicates", 0))
+
+
 @pytest.mark.parametrize(
     ("key", "name", "meant"), [("datasets", "shape", "shapes"), ("models", "resnet81", "resnet18")]
 )

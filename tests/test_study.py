@@ -90,7 +90,9 @@ def test_several_blocks_are_a_mapping(study, values):
 def test_wildcards_choose_the_block_of_a_model(study, values, of):
     block = study.block("training", "models.{model}")
     blocks = json.loads(block(of(model="vgg", seed="1")))
-    assert blocks == {"training": values["training"], "model": {"architecture": "vgg11"}}
+    assert blocks.keys() == {"training", "model"}
+    assert blocks["training"] == values["training"]
+    assert blocks["model"]["architecture"] == "vgg11"
 
 
 def test_a_key_outside_of_a_block_does_not_change_it(study, values):
@@ -251,3 +253,55 @@ class TestSource:
     def test_a_dataset_that_nobody_asks_for_is_not_looked_at(self, source, values, monkeypatch):
         monkeypatch.setattr("depthlens.datasets.sources.files", None)
         Study(values, source="").source("folder")
+
+
+class TestTrainedElsewhere:
+    """A network whose weights come from a file."""
+
+    @pytest.fixture
+    def study(self, values) -> Study:
+        values["models"]["vgg"]["weights"] = "my {weights}.safetensors"
+        return Study(values, source="")
+
+    def test_it_has_one_run_a_dataset(self, study):
+        assert study.trains("resnet18")
+        assert not study.trains("vgg")
+        seeds = {name: [run.seed for run in study.runs() if run.model == name] for name in
+                 ("resnet18", "vgg")}  # fmt: skip
+        assert seeds == {"resnet18": [1, 7, 1, 7], "vgg": [1, 1]}
+        assert [tuple(run) for run in study.networks("shapes", "vgg")] == [("shapes", "vgg", 1)]
+
+    def test_its_checkpoint_is_all_that_is_pulled(self, study):
+        files = {run.model: study.checkpoint_files(run) for run in study.runs()}
+        assert files["vgg"] == ["results/fashion_mnist/vgg/seed1/checkpoint.safetensors"]
+        assert len(files["resnet18"]) == 5
+
+    def test_its_weights_are_named_as_they_are(self, study):
+        assert study.weights("vgg")({}) == "my {weights}.safetensors"
+
+
+class TestNetworkCode:
+    """What tells two contents of the source of a user's own network apart."""
+
+    @pytest.fixture
+    def code(self, values, tmp_path, monkeypatch):
+        """Asks a fresh study, as every call of snakemake does."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "own_network.py").write_text("import own_layers")
+        (tmp_path / "own_layers.py").write_text("one")
+        values["models"]["vgg"]["architecture"] = "own_network:make"
+        return lambda model: Study(values, source="").network_code("{model}")({"model": model})
+
+    def test_a_library_is_known_by_its_version(self, code):
+        assert code("resnet18") == "library"
+
+    @pytest.mark.parametrize("module", ["own_network", "own_layers"])
+    def test_content_of_its_module_and_of_those_that_it_imports_counts(
+        self, code, module, tmp_path
+    ):
+        before, path = code("vgg"), tmp_path / f"{module}.py"
+        assert before.startswith("sha256:")
+        path.touch()
+        assert code("vgg") == before
+        path.write_text(path.read_text() + "  # more")
+        assert code("vgg") != before

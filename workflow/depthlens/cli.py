@@ -132,6 +132,18 @@ def train(**arguments: object) -> None:
 
 @cli.command()
 @_file("--images", "Training images.")
+@_file("--weights", "Weights that were trained elsewhere, as safetensors.")
+@_file("--checkpoint", "Weights to write.")
+@_cfg("model")
+def adopt(**arguments: object) -> None:
+    """Take over a network that was trained elsewhere."""
+    from depthlens.stages import adopt
+
+    adopt.run(**arguments)
+
+
+@cli.command()
+@_file("--images", "Training images.")
 @_file("--checkpoint", "Trained network.")
 @_file("--output", "Table of probes to write.")
 @_cfg("activations", "model")

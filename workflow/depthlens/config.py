@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -252,12 +253,55 @@ Dataset = Annotated[
 ]
 
 
-class Network(Block):
-    """A network to study."""
+def _architecture(name: str) -> str:
+    if ":" in name and not name.startswith("timm:") and not re.fullmatch(user_code.NAME, name):
+        raise ValueError(
+            f"{name!r} is neither timm:NAME nor a function of yours, package.module:function"
+        )
+    return name
 
-    architecture: str = Field(
-        min_length=1, description="any torchvision classifier by name; random initial weights"
+
+class Network(Block):
+    """A network to study, and what it sees of images."""
+
+    architecture: Annotated[
+        str, Field(min_length=1, max_length=200), AfterValidator(_architecture)
+    ] = Field(
+        description="a torchvision classifier, mlp7, vgg16_small, timm:NAME, or a function of "
+        'yours as "package.module:function"'
     )
+    weights: FilePath | None = Field(
+        default=None,
+        description="safetensors file of its state_dict: then it is not trained; null trains it",
+    )
+    channels: Annotated[Literal[1, 3], BeforeValidator(_no_truth_value)] = Field(
+        default=3, description="that it takes; grey images are repeated to 3"
+    )
+    mean: list[Number] | None = Field(
+        default=None, description="subtracted from the brightness (0 … 1) of each channel"
+    )
+    std: list[Annotated[Number, Field(gt=0)]] | None = Field(
+        default=None, description="then divided by, for each channel"
+    )
+    input_size: (
+        Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)]
+        | None
+    ) = Field(
+        default=None, description="[height, width] that images are resized to, null for their own"
+    )
+
+    @model_validator(mode="after")
+    def _one_mean_and_std_a_channel(self) -> "Network":
+        if (self.mean is None) != (self.std is None):
+            given, missing = ("mean", "std") if self.std is None else ("std", "mean")
+            raise ValueError(f"{given} is given without {missing}; give both, or neither")
+        for key in ("mean", "std"):
+            values = getattr(self, key)
+            if values is not None and len(values) != self.channels:
+                raise ValueError(
+                    f"{key} has {len(values)} values; the network takes {self.channels} channels"
+                )
+        return self
 
 
 class Training(Block):
@@ -450,6 +494,16 @@ class Config(Block):
                 "study.replicates: replicates compare training depth with held-out depth; "
                 "study.splits must include train"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _replicates_are_trained(self) -> "Config":
+        for name in self.study.models if self.study.replicates else ():
+            if self.models[name].weights is not None:
+                raise ValueError(
+                    f"study.replicates: replicates are trained, but models.{name} has weights; "
+                    "set study.replicates to 0, or take it out of study.models"
+                )
         return self
 
     @model_validator(mode="after")

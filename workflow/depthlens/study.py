@@ -15,7 +15,7 @@ from depthlens import config as models
 from depthlens import tables
 from depthlens.datasets import sources
 from depthlens.errors import ArtifactError, StudyError
-from depthlens.provenance import journal, records
+from depthlens.provenance import journal, records, user_code
 from depthlens.provenance.code import code_digest, module_digests
 from depthlens.provenance.fingerprints import Fingerprints
 from depthlens.provenance.manifest import manifest
@@ -32,6 +32,9 @@ TRAINED = (
     "snapshots.safetensors",
 )
 """What training leaves in the folder of a run."""
+
+ADOPTED = ("checkpoint.safetensors",)
+"""What a run has instead whose network was trained elsewhere."""
 
 _MOST_SENTENCES = 5
 _ARTIFACTS = {".parquet", ".safetensors", ".json", ".svg", ".png"}
@@ -92,8 +95,28 @@ class Study:
         study = self.config.study
         for dataset in study.datasets:
             for model in study.models:
-                for seed in study.seeds:
+                for seed in self.seeds(model):
                     yield Run(dataset, model, seed)
+
+    def trains(self, model: str) -> bool:
+        """Whether a network is trained here; if not, its weights come from a file."""
+        return self.config.models[model].weights is None
+
+    def seeds(self, model: str) -> list[int]:
+        """Seeds of a network's runs: the first alone where weights are given, as all are equal."""
+        return self.config.study.seeds[: None if self.trains(model) else 1]
+
+    def weights(self, model: str) -> Callable[[object], str]:
+        """File of the weights of a network that is not trained here.
+
+        A function: Snakemake would take `{…}` in a path for a wildcard.
+        """
+        return lambda _wildcards: self.config.models[model].weights
+
+    def checkpoint_files(self, run: Run) -> list[str]:
+        """Paths of what training, or taking over trained weights, leaves of a run."""
+        names = TRAINED if self.trains(run.model) else ADOPTED
+        return [f"{run.folder}/{name}" for name in names]
 
     def networks(self, dataset: str, model: str) -> list[Run]:
         """Every network of one dataset and model: of the seeds, then of the replicates.
@@ -101,7 +124,7 @@ class Study:
         Images and results of a replicate are those of a dataset of its own, in a folder of the
         dataset that they are drawn from.
         """
-        seeds = [Run(dataset, model, seed) for seed in self.config.study.seeds]
+        seeds = [Run(dataset, model, seed) for seed in self.seeds(model)]
         numbers = range(1, self.config.study.replicates + 1)
         return seeds + [Run(f"{dataset}/replicate{n}", model, n) for n in numbers]
 
@@ -127,11 +150,7 @@ class Study:
 
     def runs_to_pull(self) -> list[Run]:
         """Runs whose trained network is not here, or not the one that was recorded."""
-        return [
-            run
-            for run in self.runs()
-            if not self._are_here([f"{run.folder}/{name}" for name in TRAINED])
-        ]
+        return [run for run in self.runs() if not self._are_here(self.checkpoint_files(run))]
 
     def cards_to_pull(self) -> list[Card]:
         """Cards that are not here, or not those that were recorded."""
@@ -193,6 +212,30 @@ class Study:
         if prints.known != known:
             tables.write_json(kept, prints.known)
         found = {name: digests.get(str(path), "missing") for name, path in named.items()}
+        return f"sha256:{sources.digest(found)}"
+
+    def network_code(self, model: str) -> Callable[[object], str]:
+        """What tells two contents of a network's own source apart, as `sha256:` and 64 hex digits.
+
+        It is "library" for networks of libraries, which are known by their versions.
+
+        Parameters
+        ----------
+        model : str
+            A name of the block `models`; wildcards in braces are filled in by the rule.
+        """
+
+        def code(wildcards: object) -> str:
+            return self._network_code(model.format(**_fields(wildcards)))
+
+        return code
+
+    def _network_code(self, model: str) -> str:
+        architecture = self.config.models[model].architecture
+        if ":" not in architecture or architecture.startswith("timm:"):
+            return "library"
+        files = user_code.source_files(architecture)
+        found = {name: tables.sha256(path) for name, path in files.items()}
         return f"sha256:{sources.digest(found)}"
 
     def _recorded_source(self, table: str) -> str:
@@ -318,6 +361,7 @@ class Study:
             "probes": self.config.activations.probes,
             "code": code_digest("probes.plan"),
             "torchvision": metadata.version("torchvision"),
+            "network": self._network_code(model),
         }
         key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         kept = Path(".snakemake", "depthlens", f"probes-{key}.json")
@@ -329,7 +373,7 @@ class Study:
         return tables.read_json(kept)
 
     def _json(self, keys: tuple[str, ...], wildcards: object) -> str:
-        fields = getattr(wildcards, "__dict__", wildcards)
+        fields = _fields(wildcards)
         block, blocks = self._blocks, {}
         for key in keys:
             block = self._blocks
@@ -338,3 +382,8 @@ class Study:
             blocks["model" if key.startswith("models.") else key] = block
         value = blocks if len(keys) > 1 else block
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _fields(wildcards: object) -> Mapping:
+    """Wildcards by name, as Snakemake or a test gives them."""
+    return getattr(wildcards, "__dict__", wildcards)

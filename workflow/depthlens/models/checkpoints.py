@@ -18,7 +18,14 @@ def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata
     """Write named tensors and one JSON string of metadata, whole or not at all."""
     # One metadata key only: safetensors writes several in random order.
     about = {"depthlens": json.dumps(metadata, sort_keys=True, ensure_ascii=False)}
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    contiguous: dict[str, torch.Tensor] = {}
+    storages: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        # safetensors refuses two names for one memory, as tied layers have.
+        contiguous[name] = plain.clone() if storage in storages else plain
+        storages.add(storage)
     with tables.replacing(path) as partial:
         try:
             save_file(contiguous, partial, about)
@@ -50,8 +57,20 @@ def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict]:
     return tensors, json.loads(metadata["depthlens"])
 
 
-def load_network(path: Path | str, *, architecture: str, n_classes: int) -> nn.Module:
+def load_network(
+    path: Path | str,
+    *,
+    architecture: str,
+    n_classes: int,
+    shape: networks.Shape = (3, 32, 32),
+) -> nn.Module:
     """The trained network of a checkpoint, in evaluation mode.
+
+    Parameters
+    ----------
+    path : path
+    architecture, n_classes, shape
+        As for `networks.build`.
 
     Raises
     ------
@@ -65,7 +84,7 @@ def load_network(path: Path | str, *, architecture: str, n_classes: int) -> nn.M
             f"{path}: a checkpoint of another network ({found[0]} with {found[1]} classes, not "
             f"{architecture} with {n_classes}); delete it and run again"
         )
-    network = networks.build(architecture, n_classes=n_classes, seed=0)
+    network = networks.build(architecture, n_classes=n_classes, seed=0, shape=shape)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

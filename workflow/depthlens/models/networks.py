@@ -1,81 +1,205 @@
-"""Any torchvision classifier by name, with random weights and a last layer of the right size."""
+"""Classifiers by name, with random weights and a last layer of the right size; what they see."""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 import torchvision.models
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from depthlens.errors import StudyError, closest
+from depthlens.models.architectures import MLP7, VGG16Small
+from depthlens.provenance import user_code
 
+Prepare = Callable[[torch.Tensor], torch.Tensor]
+Shape = tuple[int, int, int]
+
+_OURS = ("mlp7", "vgg16_small")
 # These two return auxiliary outputs while they train, unless told not to.
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
+_TIMM = "timm:"
 
 
-def build(architecture: str, *, n_classes: int, seed: int) -> nn.Module:
-    """A torchvision classifier with random weights.
+def build(architecture: str, *, n_classes: int, seed: int, shape: Shape = (3, 32, 32)) -> nn.Module:
+    """A classifier with random weights.
 
     Parameters
     ----------
     architecture : str
-        A name that `torchvision.models.list_models(module=torchvision.models)` gives.
+        A name that `torchvision.models.list_models(module=torchvision.models)` gives; `mlp7` or
+        `vgg16_small`; `timm:NAME`, if timm is installed; or a function `package.module:function`
+        that is called as `function(n_classes=n_classes)` and returns a torch.nn.Module.
     n_classes : int
         Outputs of the last layer.
     seed : int
         Of the initial weights.
+    shape : (channels, height, width)
+        Of what the network is given: see `input_shape`.
 
     Raises
     ------
     StudyError
-        If torchvision has no such classifier.
+        If there is no such classifier, if it cannot take so many channels, or if a function
+        fails or returns something else.
     """
-    known = torchvision.models.list_models(module=torchvision.models)
-    if architecture not in known:
-        raise StudyError(
-            f"models: torchvision has no classifier {architecture!r}{closest(architecture, known)}"
-        )
-    options = (
-        {"aux_logits": False, "init_weights": True}
-        if architecture in _WITH_AUXILIARY_OUTPUTS
-        else {}
-    )
-    # torchvision draws from the global generator: lend it ours and give it back.
+    # Initial weights are drawn from the global generator: lend it ours and give it back.
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
-        return torchvision.models.get_model(
-            architecture, weights=None, num_classes=n_classes, **options
-        )
+        if architecture == "mlp7":
+            return MLP7(n_classes=n_classes, shape=shape)
+        if architecture == "vgg16_small":
+            return VGG16Small(n_classes=n_classes, channels=shape[0])
+        if architecture.startswith(_TIMM):
+            return _from_timm(architecture, n_classes, shape[0])
+        if ":" in architecture:
+            return _from_function(architecture, n_classes)
+        return _from_torchvision(architecture, n_classes, shape[0])
 
 
-def network_input(images: torch.Tensor) -> torch.Tensor:
-    """What a network sees of images: brightness in [0, 1], a grey channel repeated to three.
+def prepare(model: Mapping) -> Prepare:
+    """What a network sees of images, as one function; the only place that decides it.
 
     Parameters
     ----------
-    images : uint8 tensor, shape (n, 1 or 3, height, width)
+    model : mapping
+        A block of `models`; the keys `channels`, `mean`, `std` and `input_size` may be absent.
 
     Returns
     -------
-    float32 tensor, shape (n, 3, height, width)
+    callable
+        Takes a tensor of shape (n, 1 or 3, height, width), uint8 or brightness in [0, 1] as
+        floating point. Gives floating point of shape (n, channels, height, width), float32 for
+        uint8: brightness in [0, 1], resized to `input_size` (bilinear, antialiased), a grey
+        channel repeated, less `mean` and divided by `std`. Raises StudyError where colour images
+        meet a network that takes one channel.
     """
-    return (images.float() / 255).expand(-1, 3, -1, -1)
+    channels = model.get("channels", 3)
+    size = model.get("input_size")
+    mean, std = (
+        None if model.get(key) is None else torch.tensor(model[key]).view(1, -1, 1, 1)
+        for key in ("mean", "std")
+    )
+
+    def see(images: torch.Tensor) -> torch.Tensor:
+        if images.shape[1] not in (1, channels):
+            raise StudyError(
+                f"models: channels is {channels}, but the images have {images.shape[1]}; set "
+                f"channels to {images.shape[1]}, or study the images in grey"
+            )
+        seen = images if images.is_floating_point() else images.float() / 255
+        if size is not None and list(seen.shape[2:]) != list(size):
+            seen = functional.interpolate(
+                seen, tuple(size), mode="bilinear", align_corners=False, antialias=True
+            )
+        seen = seen.expand(-1, channels, -1, -1)
+        if mean is not None and std is not None:
+            seen = (seen - mean.to(seen)) / std.to(seen)
+        return seen
+
+    return see
 
 
-def check_fit(network: nn.Module, architecture: str, images: NDArray[np.uint8]) -> None:
+network_input = prepare({})
+"""What a network sees where a config says nothing else: brightness in [0, 1], three channels."""
+
+
+def input_shape(model: Mapping, image_shape: tuple[int, ...]) -> Shape:
+    """Shape (channels, height, width) of what a network sees of images of another shape.
+
+    Parameters
+    ----------
+    model : mapping
+        As for `prepare`.
+    image_shape : (channels, height, width)
+    """
+    height, width = model.get("input_size") or image_shape[-2:]
+    return model.get("channels", 3), height, width
+
+
+def check_fit(
+    network: nn.Module,
+    architecture: str,
+    images: NDArray[np.uint8],
+    *,
+    n_classes: int | None = None,
+    prepare: Prepare = network_input,
+) -> None:
     """Try one forward pass, so that a network that does not fit the images is named at once.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (n, channels, height, width)
+        Two are enough.
+    n_classes : int, optional
+        Logits that it must give for each image.
 
     Raises
     ------
     StudyError
-        With torch's reason.
+        With torch's reason, or with what the network gives instead of logits.
     """
+    shape = "×".join(map(str, images.shape[1:]))
     try:
         with torch.inference_mode():
-            network.eval()(network_input(torch.tensor(images[:2])))
-    except (RuntimeError, AssertionError, ValueError) as error:
-        shape = "×".join(map(str, images.shape[1:]))
-        reason = str(error).strip().splitlines()[0]
+            given = network.eval()(prepare(torch.tensor(images[:2])))
+    except StudyError:
+        raise
+    except Exception as error:  # whatever a user's own network raises
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise StudyError(
             f"models: {architecture} does not take images of {shape} ({reason}); "
-            "choose another architecture"
+            "choose another architecture, or set channels or input_size"
         ) from None
+    if n_classes is None:
+        return
+    wanted = (len(images[:2]), n_classes)
+    if not isinstance(given, torch.Tensor) or given.shape != wanted:
+        what = (
+            f"a tensor of shape {tuple(given.shape)}"
+            if isinstance(given, torch.Tensor)
+            else f"a {type(given).__name__}"
+        )
+        raise StudyError(
+            f"models: {architecture} gives {what} for {wanted[0]} images, not one logit for each "
+            f"of the {n_classes} classes, shape {wanted}"
+        )
+
+
+def _from_torchvision(name: str, n_classes: int, channels: int) -> nn.Module:
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        raise StudyError(
+            f"models: torchvision has no classifier {name!r}{closest(name, [*_OURS, *known])}"
+        )
+    if channels != 3:
+        raise StudyError(
+            f"models: {name} takes 3 channels, not {channels}; leave channels at 3, and grey "
+            "images are repeated"
+        )
+    options = {"aux_logits": False, "init_weights": True} if name in _WITH_AUXILIARY_OUTPUTS else {}
+    return torchvision.models.get_model(name, weights=None, num_classes=n_classes, **options)
+
+
+def _from_timm(architecture: str, n_classes: int, channels: int) -> nn.Module:
+    try:
+        import timm
+    except ModuleNotFoundError:
+        raise StudyError(
+            f"models: {architecture} needs timm, which is not installed; pip install timm"
+        ) from None
+    name = architecture.removeprefix(_TIMM)
+    known = timm.list_models()
+    if name not in known:
+        raise StudyError(f"models: timm has no network {name!r}{closest(name, known)}")
+    return timm.create_model(name, pretrained=False, num_classes=n_classes, in_chans=channels)
+
+
+def _from_function(function: str, n_classes: int) -> nn.Module:
+    network = user_code.call("models", function, n_classes=n_classes)
+    if not isinstance(network, nn.Module):
+        raise StudyError(
+            f"models: {function} returned a {type(network).__name__}, not a torch.nn.Module"
+        )
+    return network

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from depthlens import tables
 from depthlens.errors import StudyError
-from depthlens.models import checkpoints, devices
+from depthlens.models import checkpoints, devices, networks
 from depthlens.probes.plan import Probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
@@ -43,8 +43,12 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
     device = devices.choose(settings["device"], key="activations.device")
     split = tables.read_images(images)
     network = checkpoints.load_network(
-        checkpoint, architecture=cfg["model"]["architecture"], n_classes=len(split.classes)
+        checkpoint,
+        architecture=cfg["model"]["architecture"],
+        n_classes=len(split.classes),
+        shape=networks.input_shape(cfg["model"], split.images.shape[1:]),
     ).to(device)
+    prepare = networks.prepare(cfg["model"])
     probes = plan(network, settings["probes"])
     about = tables.describe("activations", cfg, {"checkpoint": checkpoint, "images": images})
     dtype = getattr(torch, settings["dtype"])
@@ -52,7 +56,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
     answers = []
     starts = range(0, len(split.images), settings["batch_size"])
     with (
-        Recorder(network, probes, dtype=dtype) as recorder,
+        Recorder(network, probes, dtype=dtype, prepare=prepare) as recorder,
         _one_table_each(output, probes, about) as write,
     ):
         for start in bar(starts, label="activations", unit="batch"):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from depthlens import tables
-from depthlens.models import checkpoints
+from depthlens.models import checkpoints, networks
 from depthlens.probes import describe
 from depthlens.probes.plan import plan
 from depthlens.probes.record import Recorder
@@ -20,15 +20,19 @@ _SAMPLE = 64  # images on which probes are compared with each other
 def run(*, images: Path, checkpoint: Path, output: Path, cfg: dict) -> None:
     """Write `probes.parquet`; `cfg` holds the blocks `activations` and `model`."""
     split = tables.read_images(images)
+    shape = networks.input_shape(cfg["model"], split.images.shape[1:])
     network = checkpoints.load_network(
-        checkpoint, architecture=cfg["model"]["architecture"], n_classes=len(split.classes)
+        checkpoint,
+        architecture=cfg["model"]["architecture"],
+        n_classes=len(split.classes),
+        shape=shape,
     )
+    prepare = networks.prepare(cfg["model"])
     probes = plan(network, cfg["activations"]["probes"])
-    with Recorder(network, probes, dtype=torch.float32) as recorder:
+    with Recorder(network, probes, dtype=torch.float32, prepare=prepare) as recorder:
         _, activations = recorder(torch.tensor(split.images[:_SAMPLE]))
     equals = describe.duplicates(activations)
-    width = split.images.shape[3]
-    fields = describe.receptive_fields(network, probes, width=width)
+    fields = describe.receptive_fields(network, probes, width=shape[2])
     sizes = [tuple(values.shape[1:]) for values in activations]
     tables.write(
         output,

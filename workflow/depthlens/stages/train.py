@@ -55,8 +55,15 @@ def run(
         "train", {**cfg, "seed": seed}, {"train": train_images, "test": test_images}
     )
 
-    network = networks.build(architecture, n_classes=len(train.classes), seed=seed)
-    networks.check_fit(network, architecture, train.images)
+    n_classes = len(train.classes)
+    prepare = networks.prepare(cfg["model"])
+    network = networks.build(
+        architecture,
+        n_classes=n_classes,
+        seed=seed,
+        shape=networks.input_shape(cfg["model"], train.images.shape[1:]),
+    )
+    networks.check_fit(network, architecture, train.images, n_classes=n_classes, prepare=prepare)
     network.to(device)
     optimizer = loop.make_optimizer(
         network,
@@ -84,6 +91,7 @@ def run(
         decay=settings["decay"],
         seed=seed,
         device=device,
+        prepare=prepare,
         progress=lambda batches: bar(batches, label="training", unit="batch"),
     ):
         done.append(epoch)
@@ -102,7 +110,7 @@ def run(
         (dynamics_test, "test", test.example_id),
     ):
         _write_dynamics(path, [getattr(epoch, name) for epoch in done], ids, about)
-    identity = {"architecture": architecture, "n_classes": len(train.classes)}
+    identity = {"architecture": architecture, "n_classes": n_classes}
     checkpoints.save_tensors(snapshots, kept, {**about, **identity, "epochs": wanted})
     checkpoints.save_tensors(checkpoint, network.state_dict(), {**about, **identity})
     resume.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from depthlens.models.networks import network_input
+from depthlens.models.networks import Prepare, network_input
 from depthlens.scores.norms import error_norm, last_layer_gradient_norm
 
 Progress = Callable[[Iterable], Iterable]
@@ -82,6 +82,7 @@ def train(
     decay: float,
     seed: int,
     device: torch.device,
+    prepare: Prepare = network_input,
     progress: Progress = lambda batches: batches,
 ) -> Iterator[Epoch]:
     """Minimise cross-entropy; yield after every epoch.
@@ -103,6 +104,8 @@ def train(
         Share of all steps, the last ones, over which the learning rate falls linearly towards 0.
     batch_size : int
         A last batch of one example joins the one before it: batch statistics need two.
+    prepare : callable
+        Makes of a batch of images what the network takes.
     progress : callable
         Wraps the iterable of batches of an epoch.
     """
@@ -123,9 +126,10 @@ def train(
             batches,
             rates=[full_rate * share for share in shares],
             seed=_epoch_seed(seed, epoch),
+            prepare=prepare,
             progress=progress,
         )
-        test = evaluate(network, *test_set, batch_size=batch_size)
+        test = evaluate(network, *test_set, batch_size=batch_size, prepare=prepare)
         yield Epoch(
             epoch=epoch,
             train_loss=float(train.loss.mean(dtype=np.float64)),
@@ -140,14 +144,19 @@ def train(
 
 
 def evaluate(
-    network: nn.Module, images: torch.Tensor, labels: torch.Tensor, *, batch_size: int
+    network: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    batch_size: int,
+    prepare: Prepare = network_input,
 ) -> Outcomes:
     """What a network makes of examples in evaluation mode."""
     network.eval()
     notes = _Notes(labels)
     with torch.inference_mode(), _last_layer_input(network) as features:
         for rows in torch.arange(len(labels), device=labels.device).split(batch_size):
-            logits = network(network_input(images[rows]))
+            logits = network(prepare(images[rows]))
             classes = labels[rows].long()
             loss = functional.cross_entropy(logits, classes, reduction="none")
             notes.take(rows, logits, classes, loss, features())
@@ -265,6 +274,7 @@ def _one_pass(
     *,
     rates: list[float],
     seed: int,
+    prepare: Prepare,
     progress: Progress,
 ) -> Outcomes:
     """One epoch of steps, and what each example was to the network when it was met."""
@@ -279,7 +289,7 @@ def _one_pass(
                 group["lr"] = rate
             batch = batch.to(labels.device)
             classes = labels[batch].long()
-            logits = network(network_input(images[batch]))
+            logits = network(prepare(images[batch]))
             loss = functional.cross_entropy(logits, classes, reduction="none")
             optimizer.zero_grad()
             loss.mean().backward()
