@@ -162,3 +162,69 @@ def test_behind_an_adaptive_pooling_every_unit_sees_the_whole_image():
         nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d((7, 7)), nn.Conv2d(2, 2, 3, padding=1)
     )
     assert list(fields(network, ["0", "1", "2"], width=64).values()) == [3, None, None]
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    ["densenet121", "efficientnet_b0", "googlenet", "maxvit_t", "mobilenet_v3_small", "swin_t"],
+)
+def test_receptive_fields_of_other_families_do_not_shrink(architecture):
+    found = fields(networks.build(architecture, n_classes=6, seed=0), "blocks", width=32)
+    known = [field for field in found.values() if field is not None]
+    assert known == sorted(known)
+    assert known[0] == 1
+    assert found["softmax"] is None
+
+
+def test_no_place_is_read_from_maps_that_hold_their_channels_last():
+    class Last(nn.Module):
+        def forward(self, maps):
+            return maps.permute(0, 2, 3, 1)
+
+    network = nn.Sequential(nn.Conv2d(3, 200, 3), Last())
+    assert list(fields(network, ["0", "1"], width=64).values()) == [3, None]
+
+
+def test_receptive_fields_are_those_of_grey_networks_and_of_norms_without_weights():
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 5), nn.BatchNorm2d(2, affine=False), nn.Tanh(), nn.Conv2d(2, 2, 3)
+    )
+    assert list(fields(network, ["0", "1", "2", "3"]).values()) == [5, 5, 5, 7]
+
+
+def test_of_a_reduced_probe_there_is_no_place_in_the_image(resnet18):
+    assert fields(resnet18, ["conv1", "layer1:mean"]) == {"conv1": 7, "layer1-mean": None}
+
+
+def test_whatever_a_network_raises_on_another_size_the_fields_stay_unknown():
+    class Strict(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3)
+
+        def forward(self, images):
+            return {32: self.conv(images)}[images.shape[2]]
+
+    assert fields(Strict(), ["input", "conv"]) == {"input": 1, "conv": None}
+
+
+def test_outputs_that_are_not_one_tensor_have_fields_too():
+    class Pair(nn.Conv2d):
+        def forward(self, images):
+            return super().forward(images), None
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pair = Pair(3, 2, 7)
+
+        def forward(self, images):
+            return self.pair(images)[0]
+
+    assert fields(Network(), ["pair"]) == {"pair": 7}
+
+
+def test_doubles_are_found_among_reduced_outputs(resnet18):
+    # At 32 pixels layer4 is one place, so its mean is what avgpool computes.
+    found = duplicates(resnet18, 32, ["layer3", "layer4:mean", "avgpool", "fc"])
+    assert found == {"layer3": None, "layer4-mean": None, "avgpool": "layer4-mean", "fc": None}

@@ -71,9 +71,71 @@ def test_a_module_that_is_named_twice_is_refused(resnet18):
         plan(resnet18, ["layer1", "fc", "layer1"])
 
 
-def test_blocks_of_another_family_are_refused():
-    with pytest.raises(StudyError, match="blocks is for residual networks, not VGG"):
-        outline("vgg11", "blocks")
+def test_a_pattern_stands_for_what_it_matches_at_its_place_in_the_list(resnet18):
+    probes = plan(resnet18, ["softmax", "layer*", "input", "layer1.*.conv*", "fc"])
+    assert [probe.name for probe in probes] == [
+        "00-softmax", "01-layer1", "02-layer2", "03-layer3", "04-layer4", "05-input",
+        "06-layer1-0-conv1", "07-layer1-0-conv2", "08-layer1-1-conv1", "09-layer1-1-conv2",
+        "10-fc",
+    ]  # fmt: skip
+
+
+def test_a_star_does_not_cross_a_dot():
+    for pattern in ("features.*", "f*.*", "*.*"):
+        found = outline("squeezenet1_1", [pattern]).names
+        assert all(name.count("-") == 2 for name in found)
+    assert len(outline("squeezenet1_1", ["features.*"]).names) == 13
+
+
+def test_dots_of_a_pattern_are_dots(resnet18):
+    with pytest.raises(StudyError, match=r"no module matches 'layer1\.0\.c\.\*1'"):
+        plan(resnet18, ["layer1.0.c.*1"])
+
+
+def test_a_pattern_that_matches_nothing_names_what_is_close(resnet18):
+    with pytest.raises(StudyError) as caught:
+        plan(resnet18, ["input", "layer1.0.convs*"])
+    assert str(caught.value).startswith(
+        "activations.probes: no module matches 'layer1.0.convs*'; did you mean 'layer1.0.conv"
+    )
+
+
+@pytest.mark.parametrize(
+    "twice", [["layer*", "layer2"], ["layer2", "layer*"], ["fc", "fc:mean"], ["fc*", "fc"]]
+)
+def test_a_module_that_is_named_twice_by_a_pattern_is_refused(resnet18, twice):
+    with pytest.raises(StudyError, match="is named twice"):
+        plan(resnet18, twice)
+
+
+def test_what_is_kept_of_an_output_stands_behind_a_colon(resnet18):
+    probes = plan(resnet18, ["layer1:mean", "layer4.*:mean", "fc"])
+    assert [probe.name for probe in probes] == [
+        "00-layer1-mean", "01-layer4-0-mean", "02-layer4-1-mean", "03-fc",
+    ]  # fmt: skip
+    assert [probe.module for probe in probes] == ["layer1", "layer4.0", "layer4.1", "fc"]
+    assert [probe.reduction for probe in probes] == ["mean", "mean", "mean", ""]
+
+
+@pytest.mark.parametrize("asked", ["layer1:men", "layer*:men"])
+def test_an_unknown_reduction_is_named_with_the_one_that_was_meant(resnet18, asked):
+    with pytest.raises(StudyError) as caught:
+        plan(resnet18, [asked])
+    assert str(caught.value) == (
+        f"activations.probes: {asked!r} ends in an unknown 'men'; did you mean 'mean'?"
+    )
+
+
+def test_a_list_of_modules_is_replaced_by_them_among_children():
+    found = [name for name in outline("maxvit_t", "children").names if "blocks" in name]
+    assert found == ["02-blocks-0", "03-blocks-1", "04-blocks-2", "05-blocks-3"]
+
+
+@pytest.mark.parametrize("architecture", ["regnet_y_400mf", "swin_t"])
+def test_a_network_that_needs_numbers_to_be_made_has_an_outline(architecture):
+    network = networks.build(architecture, n_classes=6, seed=0)
+    expected = [probe.name for probe in plan(network, "blocks")]
+    assert outline(architecture, "blocks").names == expected
 
 
 @pytest.mark.parametrize(

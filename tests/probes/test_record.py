@@ -152,7 +152,6 @@ class Odd(nn.Module):
     [
         ("twice", "'twice' runs more than once"),
         ("never", "'never' does not run"),
-        ("pair", "'pair' gives no single tensor"),
     ],
 )
 def test_a_module_without_one_activation_is_named(images, module, fault):
@@ -163,3 +162,62 @@ def test_a_module_without_one_activation_is_named(images, module, fault):
 def test_a_module_that_was_not_asked_for_may_run_twice(images):
     _, found = record(Odd(), images, ["input", "softmax"])
     assert found["softmax"].shape == (5, 3)
+
+
+def test_of_a_pair_the_first_is_kept(images):
+    _, found = record(Odd(), images, ["pair"])
+    assert torch.equal(
+        found["pair"], functional.max_pool2d(images.float() / 255, 2).repeat(1, 3, 1, 1)
+    )
+
+
+class Backwards(nn.Module):
+    """A network that runs its modules in another order than it defines them."""
+
+    def __init__(self):
+        super().__init__()
+        self.second = nn.Conv2d(3, 3, 1)
+        self.first = nn.Conv2d(3, 3, 1)
+        self.third = nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, images):
+        return self.third(self.second(self.first(images))).flatten(1)
+
+
+@pytest.mark.parametrize("probes", ["children", "blocks", ["input", "*"], ["secon*", "firs*"]])
+def test_modules_that_run_in_another_order_than_they_are_defined_are_refused(images, probes):
+    with pytest.raises(StudyError) as caught:
+        record(Backwards(), images, probes)
+    assert str(caught.value) == (
+        "activations.probes: the module 'first' is defined after 'second' but runs before it; "
+        "list the modules by name, in the order in which they run"
+    )
+
+
+def test_patterns_may_be_listed_in_the_order_in_which_modules_run(images):
+    found = record(Backwards(), images, ["firs*", "secon*", "third"])[1]
+    assert list(found) == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("probes", [["first", "second"], ["second", "first"], ["third", "input"]])
+def test_names_that_are_listed_are_taken_in_the_order_of_the_list(images, probes):
+    assert list(record(Backwards(), images, probes)[1]) == probes
+
+
+def test_logits_may_come_with_other_things(images):
+    class Pair(nn.Module):
+        def forward(self, images):
+            return {"loss": None, "logits": images.mean((2, 3)), "hidden": images}
+
+    logits, found = record(Pair(), images, ["softmax"])
+    assert logits.shape == (5, 3)
+    torch.testing.assert_close(found["softmax"], logits.softmax(1))
+
+
+def test_a_network_without_logits_is_refused(images):
+    class Silent(nn.Module):
+        def forward(self, images):
+            return None
+
+    with pytest.raises(StudyError, match="the network gives no tensor of logits"):
+        record(Silent(), images, ["softmax"])

@@ -369,7 +369,8 @@ class Activations(Block):
     """The forward pass that records every probe."""
 
     probes: Literal["children", "blocks"] | Annotated[list[str], Field(min_length=1)] = Field(
-        description="children, blocks, or a list of module names"
+        description="children, blocks, or a list of module names: * stands for anything within one "
+        "dotted part; :mean, :channels_last_mean or :class_token behind a name keep a part"
     )
     dtype: Literal["float16", "float32"] = Field(description="of the stored activations")
     keep: bool = Field(

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from depthlens.probes.plan import Probe
+from depthlens.probes.reductions import first_tensor
 
 _TALL = 1025  # rows of the picture on which receptive fields are measured: taller than ResNets see
 
@@ -55,25 +56,30 @@ def receptive_fields(network: nn.Module, plan: Sequence[Probe], *, width: int) -
     Returns
     -------
     list of int or None, one a probe
-        1 for the input; None too where the network takes images of one height only.
+        1 for the input; None too where the network takes images of one height only, where a
+        probe keeps a reduction of its module's output, and where what the module gives is not
+        (n, channels, height, width).
     """
     positive = _linear_and_positive(network)
     modules = dict(positive.named_modules())
-    outputs: dict[str, torch.Tensor] = {}
+    outputs: dict[str, torch.Tensor | None] = {}
     hooks = [
         modules[probe.module].register_forward_hook(
-            lambda _module, _inputs, output, name=probe.module: outputs.__setitem__(name, output)
+            lambda _module, _inputs, output, name=probe.module: outputs.__setitem__(
+                name, first_tensor(output)
+            )
         )
         for probe in plan
         if probe.kind == "module"
     ]
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand(1, 3, _TALL, width, generator=generator, dtype=torch.float64) + 0.5
+    channels = _channels(network)
+    image = torch.rand(1, channels, _TALL, width, generator=generator, dtype=torch.float64) + 0.5
     image.requires_grad_()
     try:
         positive(image)
-    except (RuntimeError, AssertionError, ValueError):
-        outputs.clear()  # a network of one image size: what has not run stays None
+    except Exception:  # whatever a network of one image size raises, and there are many ways
+        outputs.clear()
     finally:
         for hook in hooks:
             hook.remove()
@@ -81,18 +87,30 @@ def receptive_fields(network: nn.Module, plan: Sequence[Probe], *, width: int) -
     for probe in plan:
         if probe.kind == "input":
             fields.append(1)
-        elif probe.kind == "softmax" or probe.module not in outputs:
+        elif probe.kind == "softmax" or probe.reduction or probe.module not in outputs:
             fields.append(None)
         else:
             fields.append(_rows_that_reach(outputs[probe.module], image))
     return fields
 
 
-def _rows_that_reach(output: torch.Tensor, image: torch.Tensor) -> int | None:
-    if output.dim() != 4:
+def _channels(network: nn.Module) -> int:
+    """Of the images that a network takes, by its first convolution."""
+    convolutions = (m for m in network.modules() if isinstance(m, nn.modules.conv._ConvNd))
+    first = next(convolutions, None)
+    return 3 if first is None else first.in_channels
+
+
+def _rows_that_reach(output: torch.Tensor | None, image: torch.Tensor) -> int | None:
+    if output is None or output.dim() != 4 or not output.requires_grad:
         return None  # no place in the image any more
+    # Of a tall image the maps are tall: else their last dimension holds the channels, as Swin's.
+    if image.shape[2] >= image.shape[3] and output.shape[2] < output.shape[3]:
+        return None
     unit = output[0, 0, output.shape[2] // 2, output.shape[3] // 2]
-    (gradient,) = torch.autograd.grad(unit, image, retain_graph=True)
+    (gradient,) = torch.autograd.grad(unit, image, retain_graph=True, allow_unused=True)
+    if gradient is None:
+        return None
     rows = gradient.abs().sum((0, 1, 3)).nonzero()
     reach = int(rows.max() - rows.min()) + 1 if len(rows) else 0
     return reach if 0 < reach < _TALL else None
@@ -117,11 +135,10 @@ def _linear_and_positive(network: nn.Module) -> nn.Module:
         elif isinstance(module, nn.AdaptiveAvgPool2d):
             # How far its units see depends on the size of the image: to the end of any image.
             setattr(parent, child, _GlobalMean(module.output_size))
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.reset_running_stats()
-            nn.init.ones_(module.weight)
-            nn.init.zeros_(module.bias)
-        elif isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.reset_parameters()  # the weight is 1 and the bias 0, if it has them
+        elif isinstance(module, (nn.modules.conv._ConvNd, nn.Linear)):
             weight = module.weight.data
             share = 1 / weight[0].numel()
             weight.copy_(torch.rand(weight.shape, generator=generator, dtype=weight.dtype) + 0.5)

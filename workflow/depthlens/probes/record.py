@@ -8,6 +8,7 @@ from torch import nn
 from depthlens.errors import StudyError
 from depthlens.models.networks import network_input
 from depthlens.probes.plan import Probe
+from depthlens.probes.reductions import REDUCTIONS, first_tensor
 
 
 class Recorder:
@@ -39,13 +40,14 @@ class Recorder:
         self._dtype = dtype
         self._prepare = prepare
         self._seen: dict[str, torch.Tensor] = {}
+        self._n_examples = 0
         self._hooks: list = []
 
     def __enter__(self) -> "Recorder":
         modules = dict(self._network.named_modules())
         for probe in self._plan:
             if probe.kind == "module":
-                hook = self._hook(probe.module)
+                hook = self._hook(probe)
                 self._hooks.append(modules[probe.module].register_forward_hook(hook))
         return self
 
@@ -65,24 +67,31 @@ class Recorder:
         -------
         logits : float32 tensor, shape (n, n_classes)
         activations : list of tensors, one a probe, shape (n, …) as the module gave it
+            Of a module that gives no single tensor, the first in what it gives: see
+            `reductions.first_tensor`. With a reduction, what is left by it, shape (n, features).
             `input` is the image as it was given, bytes as brightness in [0, 1]: repeating a grey
             channel for the network multiplies all distances by √3 and changes no neighbour.
 
         Raises
         ------
         StudyError
-            If a probed module did not run, ran twice, or gave something else than one tensor.
+            If a probed module did not run, ran twice, gave no tensor with the examples in its
+            first dimension or one that its reduction does not take, or if modules that are probed
+            in order of definition run in another order.
         """
         self._seen.clear()
+        self._n_examples = len(images)
         with torch.inference_mode():
-            logits = self._network(self._prepare(images))
+            logits = first_tensor(self._network(self._prepare(images)))
+        if logits is None:
+            raise StudyError("models: the network gives no tensor of logits")
         activations = []
         for probe in self._plan:
             if probe.kind == "input":
                 given = images.float() / 255 if images.dtype == torch.uint8 else images
-                activations.append(given.to(self._dtype))
+                activations.append(_reduced(given, probe).to(self._dtype))
             elif probe.kind == "softmax":
-                activations.append(logits.softmax(1).to(self._dtype))
+                activations.append(_reduced(logits.softmax(1), probe).to(self._dtype))
             elif probe.module in self._seen:
                 activations.append(self._seen[probe.module])
             else:
@@ -90,18 +99,55 @@ class Recorder:
                     f"activations.probes: the module {probe.module!r} does not run when the "
                     "network predicts; leave it out of the list"
                 )
+        self._check_order()
         return logits, activations
 
-    def _hook(self, name: str):
+    def _check_order(self) -> None:
+        planned = [probe.module for probe in self._plan if probe.placed]
+        ran = [name for name in self._seen if name in set(planned)]
+        for expected, name in zip(planned, ran, strict=True):
+            if name != expected:
+                raise StudyError(
+                    f"activations.probes: the module {name!r} is defined after {expected!r} but "
+                    "runs before it; list the modules by name, in the order in which they run"
+                )
+
+    def _hook(self, probe: Probe):
+        name = probe.module
+
         def keep(_module: nn.Module, _inputs: object, output: object) -> None:
             if name in self._seen:
                 raise StudyError(
                     f"activations.probes: the module {name!r} runs more than once in a forward "
-                    "pass; probe the block around it"
+                    "pass; list other modules in its place, such as the block around it"
                 )
-            if not isinstance(output, torch.Tensor):
-                raise StudyError(f"activations.probes: the module {name!r} gives no single tensor")
+            values = first_tensor(output)
+            if values is None:
+                raise StudyError(
+                    f"activations.probes: the module {name!r} gives no tensor but a "
+                    f"{type(output).__name__}; probe the block around it"
+                )
+            if values.dim() < 2 or len(values) != self._n_examples:
+                raise StudyError(
+                    f"activations.probes: the module {name!r} gives shape {tuple(values.shape)} "
+                    f"for {self._n_examples} examples, not ({self._n_examples}, …); probe the "
+                    "block around it"
+                )
             # A copy, now: an in-place ReLU that follows would overwrite what is kept by reference.
-            self._seen[name] = output.detach().to(self._dtype, copy=True)
+            kept = _reduced(values.detach(), probe)
+            self._seen[name] = kept.to(self._dtype, copy=True)
 
         return keep
+
+
+def _reduced(values: torch.Tensor, probe: Probe) -> torch.Tensor:
+    if not probe.reduction:
+        return values
+    reduction = REDUCTIONS[probe.reduction]
+    if values.dim() not in reduction.dims:
+        point = probe.module or probe.kind
+        raise StudyError(
+            f"activations.probes: {point}:{probe.reduction} takes {reduction.takes}, but "
+            f"{point!r} gives shape {tuple(values.shape)}; leave out :{probe.reduction}"
+        )
+    return reduction.reduce(values)

@@ -1,0 +1,201 @@
+"""Where the probes of `blocks` are, in every family of networks that torchvision has."""
+
+import re
+
+import pytest
+import torch
+import torchvision.models
+from torch import nn
+from torchvision.models import VisionTransformer
+
+from depthlens.models import networks
+from depthlens.probes.plan import feature_probe, plan
+from depthlens.probes.record import Recorder
+
+# Small members of each family; a family is what its models' names begin with.
+FAMILIES = (
+    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s",
+    "googlenet", "inception_v3", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small",
+    "regnet_x_400mf", "regnet_y_400mf", "resnet50", "resnext50_32x4d", "shufflenet_v2_x0_5",
+    "squeezenet1_0", "swin_t", "swin_v2_t", "vgg11", "vgg11_bn", "vit_b_32", "wide_resnet50_2",
+)  # fmt: skip
+
+
+def without_weights(architecture: str) -> nn.Module:
+    """On the device without numbers, where a forward pass has shapes and costs nothing."""
+    try:
+        with torch.device("meta"):
+            return networks.build(architecture, n_classes=6, seed=0)
+    except NotImplementedError:
+        return networks.build(architecture, n_classes=6, seed=0).to("meta")
+
+
+def blocks(network: nn.Module) -> list[str]:
+    probes = plan(network, "blocks")
+    assert [probe.kind for probe in probes] == (
+        ["input", *["module"] * (len(probes) - 2), "softmax"]
+    )
+    return [probe.module for probe in probes[1:-1]]
+
+
+def tiny_vit() -> VisionTransformer:
+    return VisionTransformer(
+        image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32,
+        num_classes=6,
+    )  # fmt: skip
+
+
+def test_every_family_of_torchvision_is_here():
+    def family(name: str) -> str:
+        return re.match("[a-z]+", name)[0]
+
+    known = torchvision.models.list_models(module=torchvision.models)
+    assert {family(name) for name in known} == {family(name) for name in FAMILIES}
+
+
+@pytest.mark.parametrize("probes", ["blocks", "children"])
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_each_probe_runs_once_and_in_the_order_of_the_plan(architecture, probes):
+    network = without_weights(architecture).eval()
+    modules = dict(network.named_modules())
+    planned = [probe.module for probe in plan(network, probes) if probe.kind == "module"]
+    assert len(planned) >= 3 or probes == "children"
+    ran = []
+    for name in planned:
+        modules[name].register_forward_hook(lambda *_, name=name: ran.append(name))
+    with torch.no_grad():
+        network(torch.zeros(2, 3, 224, 224, device="meta"))
+    assert ran == planned
+
+
+def test_blocks_of_vgg11_are_its_convolutions_pooling_and_linear_layers():
+    assert blocks(without_weights("vgg11")) == [
+        "features.2", "features.5", "features.7", "features.10", "features.12", "features.15",
+        "features.17", "features.20", "avgpool", "classifier.1", "classifier.4", "classifier.6",
+    ]  # fmt: skip
+
+
+def test_vgg16_has_thirteen_probes_in_its_convolutions():
+    found = blocks(without_weights("vgg16"))
+    assert sum(name.startswith("features") for name in found) == 13
+    assert sum(name.startswith("classifier") for name in found) == 3
+
+
+def test_blocks_of_mobilenet_are_its_inverted_residuals():
+    assert blocks(without_weights("mobilenet_v3_small")) == [
+        *[f"features.{index}" for index in range(13)], "avgpool", "classifier.1", "classifier.3",
+    ]  # fmt: skip
+
+
+def test_blocks_of_densenet_are_dense_blocks_and_transitions():
+    assert blocks(without_weights("densenet121")) == [
+        "features.pool0",
+        "features.denseblock1", "features.transition1",
+        "features.denseblock2", "features.transition2",
+        "features.denseblock3", "features.transition3",
+        "features.denseblock4", "features.norm5",
+        "classifier",
+    ]  # fmt: skip
+
+
+def test_blocks_of_a_vision_transformer_are_its_encoder_blocks():
+    assert blocks(tiny_vit()) == [
+        "conv_proj",
+        "encoder.layers.encoder_layer_0",
+        "encoder.layers.encoder_layer_1",
+        "encoder.ln",
+        "heads",
+    ]
+
+
+def test_inceptions_reductions_are_blocks_though_there_is_one_of_each():
+    found = blocks(without_weights("inception_v3"))
+    assert [name for name in found if name.startswith("Mixed")] == [
+        "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d",
+        "Mixed_6e", "Mixed_7a", "Mixed_7b", "Mixed_7c",
+    ]  # fmt: skip
+
+
+def test_blocks_of_a_perceptron_are_its_hidden_layers_and_its_output():
+    layers = [nn.Flatten()]
+    for width in (12, 8, 8, 8, 8, 8):
+        layers += [nn.Linear(width, 8), nn.ReLU()]
+    network = nn.Sequential(*layers, nn.Dropout(), nn.Linear(8, 3))
+    probes = plan(network, "blocks")
+    assert [probe.module for probe in probes] == ["", "2", "4", "6", "8", "10", "12", "14", ""]
+    assert feature_probe(network, probes) == "06-12"
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, values):
+        return values + self.two(self.one(values).relu())
+
+
+class Stage(nn.Module):
+    """Blocks in a list, under a class of its own that is met several times."""
+
+    def __init__(self, depth: int):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block() for _ in range(depth))
+
+    def forward(self, values):
+        for block in self.blocks:
+            values = block(values)
+        return values
+
+
+def test_a_stage_is_looked_into_even_where_it_holds_one_block():
+    network = nn.Sequential(nn.Flatten(), nn.LayerNorm(4), Stage(2), Stage(1), nn.LayerNorm(4))
+    assert blocks(network) == ["2.blocks.0", "2.blocks.1", "3.blocks.0", "4"]
+
+
+def test_a_module_that_is_used_in_two_places_is_named_once():
+    shared = nn.Linear(4, 4)
+    network = nn.Sequential(shared, nn.ReLU(), shared, nn.Sequential(shared, nn.Linear(4, 2)))
+    assert blocks(network) == ["1", "3.1"]
+
+
+def test_a_network_without_layers_has_its_input_and_softmax():
+    assert blocks(nn.Sequential(nn.Flatten())) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (tiny_vit, "04-encoder-ln"),
+        (lambda: without_weights("vgg11"), "11-classifier-4"),
+        (lambda: without_weights("densenet121"), "09-features-norm5"),
+        (lambda: without_weights("swin_t"), "18-avgpool"),
+        (lambda: without_weights("mobilenet_v3_small"), "15-classifier-1"),
+    ],
+)
+def test_features_among_blocks_are_the_last_before_the_logits(network, expected):
+    made = network()
+    assert feature_probe(made, plan(made, "blocks")) == expected
+
+
+def test_what_blocks_record_are_the_outputs_of_the_modules():
+    network = tiny_vit().eval()
+    nn.init.normal_(network.heads.head.weight, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    points = plan(network, "blocks")
+    with Recorder(network, points, dtype=torch.float32, prepare=lambda x: x) as recorder:
+        _, found = recorder(images)
+    with torch.no_grad():
+        tokens = network.conv_proj(images)
+        expected = [images, tokens]
+        tokens = tokens.flatten(2).transpose(1, 2)
+        tokens = torch.cat([network.class_token.expand(2, -1, -1), tokens], 1)
+        tokens = tokens + network.encoder.pos_embedding
+        for block in network.encoder.layers:
+            tokens = block(tokens)
+            expected.append(tokens)
+        expected.append(network.encoder.ln(tokens))
+        expected.append(network.heads(expected[-1][:, 0]))
+        expected.append(expected[-1].softmax(1))
+    for one, two in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, two)
