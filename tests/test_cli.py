@@ -136,6 +136,14 @@ def commands(tiny_run, tiny_neighbours, blocks, tmp_path) -> dict[str, dict[str,
             "--output": out / "scores.parquet",
             "--cfg": {"scores": blocks["scores"], "model": blocks["model"]},
         },
+        "card": {
+            "--train-images": tiny_run.images("train"),
+            "--test-images": tiny_run.images("test"),
+            "--output": out / "card.parquet",
+            "--reliability": out / "reliability.parquet",
+            "--cfg": {"confidence_level": 0.9, "bootstrap_samples": 100, "bootstrap_seed": 0},
+            "": tiny_run.folder,
+        },
     }
 
 
@@ -178,6 +186,8 @@ INPUTS = [
     ("scores", "--snapshots"),
     ("scores", "--images"),
     ("scores", "--checkpoint"),
+    ("card", "--train-images"),
+    ("card", "--test-images"),
 ]
 
 

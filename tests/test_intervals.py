@@ -63,6 +63,21 @@ def test_bootstrap_of_a_mean_agrees_with_the_normal_interval():
     assert high == pytest.approx(values.mean() + half, abs=0.02)
 
 
+def test_bootstrap_of_fewer_draws_is_scaled_to_the_same_interval():
+    values = np.random.default_rng(1).exponential(size=4000)
+    low, high = intervals.bootstrap(
+        lambda times: times @ values / times.sum(),
+        len(values),
+        confidence_level=0.95,
+        samples=2000,
+        seed=0,
+        size=250,
+    )
+    half = 1.96 * values.std() / np.sqrt(4000)
+    assert low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert high == pytest.approx(values.mean() + half, abs=0.1 * half)
+
+
 def test_bootstrap_repeats_with_its_seed_and_leaves_out_undefined_samples():
     def statistic(times):
         return np.nan if times[0] == 0 else float(times[0])

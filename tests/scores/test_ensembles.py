@@ -63,6 +63,16 @@ def test_what_a_network_says_that_is_no_member_does_not_count(case):
         )
 
 
+def test_mean_and_spread_are_of_those_who_measured():
+    nan = np.nan
+    values = np.array([[1.0, 5.0, nan, 2.0], [2.0, nan, nan, np.inf], [6.0, nan, nan, nan]])
+    found = ensembles.mean(values)
+    assert found[[0, 1, 3]].tolist() == [3, 5, np.inf]
+    spread = ensembles.spread(values[:, :3])
+    assert spread[0] == pytest.approx(np.sqrt((4 + 1 + 9) / 2))
+    assert np.isnan([found[2], spread[1], spread[2]]).all()
+
+
 def test_shapes_that_do_not_match_are_refused():
     with pytest.raises(ValueError, match="must both be"):
         ensembles.consensus(PREDICTIONS, MEMBERS[:2], n_classes=3)

@@ -97,7 +97,7 @@ def test_a_known_reliability_is_found_however_many_networks_there_are(noise, n_n
     truth = spearman_of_normals(1 / (1 + noise**2))
     assert found.reliability == pytest.approx(truth, abs=0.04)
     assert found.low < found.reliability < found.high
-    assert found.high - found.low < 0.1
+    assert found.high - found.low < 0.12
     assert found.n_examples == 4000 and found.measurements == n_networks
     assert found.networks_needed == pytest.approx(
         0.9 / 0.1 * (1 - found.reliability) / found.reliability
@@ -151,7 +151,9 @@ def test_infinite_measurements_are_ranked():
     assert found.reliability > 0.8
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+@pytest.mark.parametrize("most_drawn", [5000, 60])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(monkeypatch, most_drawn):
+    monkeypatch.setattr(reliability, "_MOST_DRAWN", most_drawn)
     truth = spearman_of_normals(0.5)
     covered = 0
     for seed in range(60):

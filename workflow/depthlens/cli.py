@@ -318,6 +318,20 @@ def report(
     )
 
 
+@cli.command()
+@click.argument("runs", type=_FILE, nargs=-1, required=True)
+@_file("--train-images", "Training images of the dataset.")
+@_file("--test-images", "Test images of the dataset.")
+@_file("--output", "Table of images to write.")
+@_file("--reliability", "Table of scores to write.")
+@_cfg("chapters.difficulty")
+def card(**arguments: object) -> None:
+    """Gather what RUNS say of each image: results/{dataset}[/replicate{r}]/{model}/seed{n}."""
+    from depthlens.stages import card
+
+    card.run(**arguments)
+
+
 def _words(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list | None:
     return None if value is None else [word.strip() for word in value.split(",")]
 

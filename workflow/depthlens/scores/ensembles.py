@@ -105,6 +105,44 @@ def ensemble_agreement(
     return consensus_consistency(predictions, members, n_classes=n_classes)
 
 
+def mean(measurements: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean over the networks that measured an example.
+
+    Parameters
+    ----------
+    measurements : float array, shape (n_networks, n_examples)
+        NaN where a network did not; infinities count.
+
+    Returns
+    -------
+    float64 array, shape (n_examples,)
+        NaN where none did.
+    """
+    there = ~np.isnan(measurements)
+    with np.errstate(invalid="ignore"):
+        return np.where(there, measurements, 0).sum(axis=0, dtype=np.float64) / there.sum(axis=0)
+
+
+def spread(measurements: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Standard deviation over the networks that measured an example, of the sample.
+
+    Parameters
+    ----------
+    measurements : float array, shape (n_networks, n_examples)
+        NaN where a network did not; finite elsewhere.
+
+    Returns
+    -------
+    float64 array, shape (n_examples,)
+        Divided by their number less one; NaN where fewer than two did.
+    """
+    there = ~np.isnan(measurements)
+    deviations = np.where(there, measurements - mean(measurements), 0)
+    n = there.sum(axis=0)
+    variance = (deviations**2).sum(axis=0) / np.maximum(n - 1, 1)
+    return np.where(n >= 2, np.sqrt(variance), np.nan)
+
+
 def _votes(
     predictions: NDArray[np.integer], members: NDArray[np.bool_], n_classes: int
 ) -> NDArray[np.int32]:
