@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from depthlens.chapters.difficulty.ensemble import RELIABILITY, Ensemble
 from depthlens.chapters.difficulty.tables import Run, Split
 from depthlens.scores.catalogue import SCORES
+from depthlens.tables import Images
 
 
 def make_split(depth, *, n_probes, seed=0, train=False, scores=None, ks=(1, 5, 30), by_k=None):
@@ -98,6 +100,66 @@ def make_run(
     )
 
 
+def make_ensemble(
+    train, held_out, *, label=None, consensus=None, agreed=None, n_probes=4, classes=("a", "b"),
+    reliability=(), size=6, channels=1,
+):  # fmt: skip
+    """Networks of which each image has these mean depths; the first half is the train split."""
+    train, held_out = np.asarray(train, np.float32), np.asarray(held_out, np.float32)
+    n, half = len(train), (len(train) + 1) // 2
+    label = np.arange(n) % len(classes) if label is None else np.asarray(label)
+    ids = np.concatenate([np.arange(half), np.arange(n - half)]).astype(np.int32)
+    pixels = np.random.default_rng(0).integers(0, 256, (n, channels, size, size)).astype(np.uint8)
+    agreed = np.full(n, 0.75, np.float32) if agreed is None else np.asarray(agreed, np.float32)
+    consensus = label if consensus is None else np.asarray(consensus)
+    parts = {"train": slice(0, half), "test": slice(half, n)}
+    return Ensemble(
+        dataset="toy",
+        model="net",
+        classes=list(classes),
+        n_networks=4,
+        n_probes=n_probes,
+        card=pd.DataFrame(
+            {
+                "example_id": np.arange(n),
+                "split": np.where(np.arange(n) < half, "train", "test"),
+                "split_id": ids,
+                "label": label,
+                "n_train": 2,
+                "n_held_out": 2,
+                "consensus": consensus,
+                "consensus_consistency": agreed,
+                "label_consistency": np.where(consensus == label, agreed, 1 - agreed),
+                "ensemble_agreement": agreed,
+                "depth_train_mean": train,
+                "depth_train_std": np.float32(0.5),
+                "depth_held_out_mean": held_out,
+                "depth_held_out_std": np.float32(0.5),
+            }
+        ),
+        reliability=pd.DataFrame(
+            [
+                {
+                    "score": score,
+                    "side": side,
+                    "n_examples": n,
+                    "measurements": 2.0,
+                    "reliability": value,
+                    "low": value - 0.1,
+                    "high": value + 0.1,
+                    "networks_needed": 9 * (1 - value) / value if value > 0 else np.inf,
+                }
+                for score, side, value in reliability
+            ],
+            columns=RELIABILITY,
+        ),
+        images={
+            name: Images(ids[part], pixels[part], label[part], list(classes), {})
+            for name, part in parts.items()
+        },
+    )
+
+
 @pytest.fixture(name="make_run")
 def _make_run():
     return make_run
@@ -106,3 +168,8 @@ def _make_run():
 @pytest.fixture(name="make_split")
 def _make_split():
     return make_split
+
+
+@pytest.fixture(name="make_ensemble")
+def _make_ensemble():
+    return make_ensemble

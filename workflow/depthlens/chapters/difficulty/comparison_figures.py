@@ -168,7 +168,7 @@ def score_with_depth(material: Material) -> Drawing:
     ax.grid(True, axis="x")
     ax.grid(True, axis="y", linestyle=":")
     if len(splits) > 1:
-        ax.legend(loc="lower right")
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     largest = table.groupby("split")["n"].max()
     sizes = [
         f"{count(largest[split])} {'test' if split == 'test' else 'training'} images"
@@ -278,10 +278,10 @@ def depth_by_k(material: Material) -> Drawing:
         first, last = table.iloc[0], table.iloc[-1]
         least = others.sort_values(["changed", "k"], kind="stable").iloc[-1]
         sentence = (
-            f"With k from {first['k']:g} to {last['k']:g} the mean depth of the test images goes from "
-            f"{number(first['mean_depth'])} to {number(last['mean_depth'])}; at k = "
-            f"{least['k']:g}, the farthest from k = {studied}, {percent(least['changed'], 1)} of them "
-            "have another depth"
+            f"With k from {first['k']:g} to {last['k']:g} the mean depth of the test images goes "
+            f"from {number(first['mean_depth'])} to {number(last['mean_depth'])}; at k = "
+            f"{least['k']:g}, where most changes, {percent(least['changed'], 1)} of them have "
+            f"another depth than at k = {studied}"
         )
         if np.isfinite(least["correlation"]):
             sentence += (

@@ -22,6 +22,12 @@ DEPTHS = {
 }
 """columns of depths, and what to call them: the larger, the harder"""
 
+_OF_ENSEMBLES = {
+    "depth_consensus": "depth to the consensus",
+    "ensemble_agreement": "agreement of all networks",
+    "consensus_consistency": "consensus-consistency",
+}
+
 REFERENCES = {
     "depth": "network",
     "depth_last_probe": "last probe",
@@ -48,7 +54,7 @@ class Correlations(NamedTuple):
 
 def title_of(column: str) -> str:
     """What to call a depth or a score."""
-    titles = {**DEPTHS, **{score.name: score.title for score in SCORES}}
+    titles = {**DEPTHS, **_OF_ENSEMBLES, **{score.name: score.title for score in SCORES}}
     return titles.get(column, column.replace("_", " "))
 
 
