@@ -213,9 +213,8 @@ def depth_by_k(material: Material) -> Drawing:
     if not run.test.ks:
         return _nothing(material, title, "No other number of neighbours was tried.")
     level = material.confidence_level
-    splits = {"test": run.test} | ({"train": run.train} if run.train is not None else {})
     found = {
-        name: comparisons.by_k(split, confidence_level=level) for name, split in splits.items()
+        name: comparisons.by_k(split, confidence_level=level) for name, split in run.splits.items()
     }
     figure, axes = style.canvas(2.7, columns=3)
     studied = run.test.n_neighbors

@@ -241,8 +241,8 @@ def with_depth(run: Run, *, confidence_level: float) -> pd.DataFrame:
         correlation on the test set first. Scores are turned so that larger means harder.
     """
     rows = []
-    for name, split in (("test", run.test), ("train", run.train)):
-        values = oriented(split) if split is not None else pd.DataFrame()
+    for name, split in run.splits.items():
+        values = oriented(split)
         scores = [column for column in values if column not in DEPTHS]
         if "depth" not in values or not scores:
             continue

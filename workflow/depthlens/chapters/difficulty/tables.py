@@ -58,6 +58,11 @@ class Run:
     converged: bool
 
     @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that are studied, by name."""
+        return {"test": self.test} | ({"train": self.train} if self.train is not None else {})
+
+    @property
     def n_depths(self) -> int:
         """Depths 0 … number of probes: the last one means that no probe agrees at the end."""
         return len(self.probes) + 1
