@@ -13,7 +13,7 @@ from scipy.cluster import hierarchy
 
 from depthlens import intervals
 from depthlens.chapters.difficulty import comparisons
-from depthlens.chapters.difficulty.comparisons import DEPTHS, title_of
+from depthlens.chapters.difficulty.comparisons import is_depth, name_of, title_of
 from depthlens.chapters.difficulty.material import (
     DEPTH_LABEL,
     Drawing,
@@ -77,7 +77,7 @@ def score_correlations(material: Material) -> Drawing:
     ax.set_yticks(range(size), names)
     ax.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
     for place, column in enumerate(values.columns[order]):
-        if column in DEPTHS:
+        if is_depth(column):
             for label in (ax.get_xticklabels()[place], ax.get_yticklabels()[place]):
                 label.set_fontweight("bold")
     ax.grid(False)
@@ -104,20 +104,20 @@ def score_correlations(material: Material) -> Drawing:
     )
     if table.empty:
         return Drawing(figure, title, "No two measures have images in common.", "An empty grid.")
-    of_depth = table[(table["a"] == "depth") & ~table["b"].isin(DEPTHS)]
-    others = table[~table["a"].isin(DEPTHS) & ~table["b"].isin(DEPTHS)]
+    of_depth = table[(table["a"] == "depth") & ~table["b"].map(is_depth)]
+    others = table[~table["a"].map(is_depth) & ~table["b"].map(is_depth)]
     sentences = []
     if len(of_depth):
         ranked = of_depth.sort_values("correlation", ascending=False, kind="stable")
         best, worst = ranked.iloc[0], ranked.iloc[-1]
         sentences.append(
-            f"Prediction depth agrees most with {title_of(best['b'])} ({_rho(best)})"
-            + (f" and least with {title_of(worst['b'])} ({_rho(worst)})" if len(ranked) > 1 else "")
+            f"Prediction depth agrees most with {name_of(best['b'])} ({_rho(best)})"
+            + (f" and least with {name_of(worst['b'])} ({_rho(worst)})" if len(ranked) > 1 else "")
         )
     if len(others):
         top = others.iloc[0]
         sentences.append(
-            f"of the other scores {title_of(top['a'])} and {title_of(top['b'])} are closest "
+            f"of the other scores {name_of(top['a'])} and {name_of(top['b'])} are closest "
             f"({_rho(top)})"
         )
     clear = int((table["low"] > 0).sum())
@@ -189,15 +189,15 @@ def score_with_depth(material: Material) -> Drawing:
     which = _SPLITS[splits[0]][0]
     sentence = (
         f"On {which}, {count(int((test['low'] > 0).sum()))} of {some(len(test), 'score')} call "
-        f"deep images harder beyond doubt, {title_of(best['score'])} most of all ({_rho(best)})"
+        f"deep images harder beyond doubt, {name_of(best['score'])} most of all ({_rho(best)})"
     )
     if len(against):
-        names = [title_of(score) for score in against["score"]]
+        names = [name_of(score) for score in against["score"]]
         sentence += f"; {joined(names)} {'says' if len(names) == 1 else 'say'} the opposite"
     if len(splits) > 1:
         train = table[table["split"] == "train"].sort_values("correlation", kind="stable").iloc[-1]
-        sentence += f". On training images it is {title_of(train['score'])} ({_rho(train)})"
-    points = [f"{title_of(row.score)} {number(row.correlation)}" for row in test[::-1].itertuples()]
+        sentence += f". On training images it is {name_of(train['score'])} ({_rho(train)})"
+    points = [f"{name_of(row.score)} {number(row.correlation)}" for row in test[::-1].itertuples()]
     return Drawing(
         figure,
         title,

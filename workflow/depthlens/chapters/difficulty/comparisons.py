@@ -13,27 +13,16 @@ from scipy.spatial import distance
 
 from depthlens import intervals
 from depthlens.chapters.difficulty.tables import Run, Split
-from depthlens.scores.catalogue import SCORES
-
-DEPTHS = {
-    "depth": "prediction depth",
-    "depth_last_probe": "depth to the last probe",
-    "depth_label": "depth to the true label",
-}
-"""columns of depths, and what to call them: the larger, the harder"""
-
-_OF_ENSEMBLES = {
-    "depth_consensus": "depth to the consensus",
-    "ensemble_agreement": "agreement of all networks",
-    "consensus_consistency": "consensus-consistency",
-}
+from depthlens.scores.catalogue import BY_NAME, DEPTHS, DIFFICULTY
 
 REFERENCES = {
     "depth": "network",
     "depth_last_probe": "last probe",
     "depth_label": "true label",
 }
-"""what the probes are to agree with"""
+"""what the probes are to agree with, by column"""
+
+_DEPTHS = tuple(score.name for score in DEPTHS)
 
 RESAMPLES = 1000
 _SEED = 0
@@ -52,10 +41,20 @@ class Correlations(NamedTuple):
     """examples that have both"""
 
 
+def is_depth(column: str) -> bool:
+    """Whether a measure is a prediction depth, whatever the probes are to agree with."""
+    return column in _DEPTHS or column == "depth_consensus"
+
+
 def title_of(column: str) -> str:
-    """What to call a depth or a score."""
-    titles = {**DEPTHS, **_OF_ENSEMBLES, **{score.name: score.title for score in SCORES}}
-    return titles.get(column, column.replace("_", " "))
+    """What a figure or a table calls a measure of difficulty."""
+    return BY_NAME[column].title
+
+
+def name_of(column: str) -> str:
+    """What a sentence calls it: like its title, but small where it is no name of its own."""
+    title = title_of(column)
+    return title[0].lower() + title[1:] if title.split()[0][1:].islower() else title
 
 
 def oriented(split: Split) -> pd.DataFrame:
@@ -64,13 +63,15 @@ def oriented(split: Split) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One column each of `DEPTHS` and of `SCORES` that at least 3 examples have and that varies.
+        One column each of the catalogue's `DIFFICULTY` that at least 3 examples have and that
+        varies; NaN where an example lacks it.
     """
-    columns = {name: split.depths[name].to_numpy(np.float64) for name in DEPTHS}
-    for score in SCORES:
-        if score.name in split.scores:
-            columns[score.name] = score.harder * split.scores[score.name].to_numpy(np.float64)
-    table = pd.DataFrame(columns).replace([np.inf, -np.inf], np.nan)
+    columns = {}
+    for score in DIFFICULTY:
+        table = split.depths if score.name in _DEPTHS else split.scores
+        if score.name in table:
+            columns[score.name] = score.harder * table[score.name].to_numpy(np.float64)
+    table = pd.DataFrame(columns)
     telling = (table.notna().sum() >= _FEWEST) & (table.nunique() > 1)
     return table.loc[:, telling]
 
@@ -93,7 +94,7 @@ def rank_correlations(
     Parameters
     ----------
     values : float array, shape (n_examples, n_columns)
-        NaN where an example lacks a value.
+        NaN where an example lacks a value; infinities have ranks like any other.
     confidence_level : float
         Between 0 and 1.
     pairs : sequence of pairs of columns, optional
@@ -112,11 +113,11 @@ def rank_correlations(
         pairs = list(itertools.combinations(range(n_columns), 2))
     rho, low, high = (np.full((n_columns, n_columns), np.nan) for _ in range(3))
     n = np.zeros((n_columns, n_columns), np.int64)
-    present = np.isfinite(values)
+    present = ~np.isnan(values)
     for column in range(n_columns):
         own = values[present[:, column], column]
         n[column, column] = len(own)
-        if len(own) >= _FEWEST and np.ptp(own) > 0:
+        if len(own) >= _FEWEST and own.min() < own.max():
             rho[column, column] = low[column, column] = high[column, column] = 1.0
 
     # Pairs that the same examples have share their ranks, and one product.
@@ -243,7 +244,7 @@ def with_depth(run: Run, *, confidence_level: float) -> pd.DataFrame:
     rows = []
     for name, split in run.splits.items():
         values = oriented(split)
-        scores = [column for column in values if column not in DEPTHS]
+        scores = [column for column in values if not is_depth(column)]
         if "depth" not in values or not scores:
             continue
         values = values[["depth", *scores]]

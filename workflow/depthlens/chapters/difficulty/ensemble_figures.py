@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from depthlens.chapters.difficulty import ENSEMBLE_FIGURES, ensemble
-from depthlens.chapters.difficulty.comparisons import title_of
+from depthlens.chapters.difficulty.comparisons import is_depth, name_of, title_of
 from depthlens.chapters.difficulty.ensemble import CORNERS, HELD_OUT, SIDES, TRAIN, Ensemble
 from depthlens.chapters.difficulty.material import Drawing
 from depthlens.figures import plots, style
@@ -330,7 +330,7 @@ def reliability(material: EnsembleMaterial) -> Drawing:
     ax.axvline(_TARGET, color=style.MUTED, linewidth=0.9, linestyle=":")
     ax.set_yticks(range(len(scores)), [shortened(title_of(score), 28) for score in scores])
     for score, label in zip(scores, ax.get_yticklabels(), strict=True):
-        if score.startswith("depth"):
+        if is_depth(score):
             label.set_fontweight("bold")
     ax.set_ylim(len(scores) - 0.4, -0.6)
     bottom = float(np.nanmin(table[["low", "reliability"]].to_numpy()))
@@ -360,7 +360,7 @@ def reliability(material: EnsembleMaterial) -> Drawing:
         best = part["reliability"].idxmax()
         names = [best] if "depth" not in part.index or best == "depth" else ["depth", best]
         said = [
-            f"{title_of(name)} has {_reliability(part.loc[name])} "
+            f"{name_of(name)} has {_reliability(part.loc[name])} "
             f"({_enough(part.loc[name, 'networks_needed'])})"
             for name in names
         ]
@@ -368,7 +368,7 @@ def reliability(material: EnsembleMaterial) -> Drawing:
         phrases.append(f"on the {SIDES[side]} {' and '.join(said)}{rest}")
     sentence = "The reliability of one network: " + "; ".join(phrases) + "."
     points = [
-        f"{title_of(row.score)} {number(row.reliability)}"
+        f"{name_of(row.score)} {number(row.reliability)}"
         for row in table[table["side"] == sides[0]].itertuples()
     ]
     return Drawing(

@@ -1,6 +1,6 @@
 """What this chapter shows of all networks of one dataset and model: images ranked by difficulty."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,68 +139,64 @@ _COLUMNS = [
     "image",
     "label",
     "consensus",
-    "share that gives it",
-    "share that gives the label",
+    "agree",
+    "right",
     "depth, held out",
-    "± held out",
     "depth, learned",
-    "± learned",
 ]
+_EXPLAINED = (
+    "agree: share of unseeing networks that give the consensus; right: that give the label; "
+    "depths: mean ± standard deviation"
+)
 
 
-def _row(made: Ensemble, rank: int, row: pd.Series, picture: np.ndarray) -> list[Cell]:
-    known = row["consensus"] >= 0
+def _row(made: Ensemble, rank: int, row: pd.Series, picture: str) -> list[Cell]:
     return [
         Cell(str(rank), rank),
-        Cell(
-            f"{'train' if row['split'] == 'train' else 'test'} {row['split_id']}",
-            int(row["example_id"]),
-            image=image_source(picture),
-        ),
+        Cell(f"{row['split']} {row['split_id']}", int(row["example_id"]), image=picture),
         Cell(made.classes[row["label"]]),
-        Cell(made.classes[row["consensus"]] if known else "—"),
+        Cell(made.classes[row["consensus"]] if row["consensus"] >= 0 else "—"),
         Cell(percent(row["consensus_consistency"]), float(row["consensus_consistency"])),
         Cell(percent(row["label_consistency"]), float(row["label_consistency"])),
-        *(
-            Cell(number(row[column], 1), float(row[column]))
-            for column in (HELD_OUT, "depth_held_out_std", TRAIN, "depth_train_std")
-        ),
+        _depth(row, "held_out"),
+        _depth(row, "train"),
     ]
+
+
+def _depth(row: pd.Series, side: str) -> Cell:
+    mean, spread = row[f"depth_{side}_mean"], row[f"depth_{side}_std"]
+    text = number(mean, 1)
+    return Cell(f"{text} ± {number(spread, 1)}" if np.isfinite(spread) else text, float(mean))
+
+
+def _rows(made: Ensemble, rows: pd.DataFrame) -> Iterator[tuple[pd.Series, list[Cell]]]:
+    """Rows of a card, each with the cells that every table of images begins with."""
+    pictures = made.pictures(rows)
+    for rank, ((_, row), picture) in enumerate(zip(rows.iterrows(), pictures, strict=True), 1):
+        yield row, _row(made, rank, row, image_source(picture))
 
 
 def _hardest_table(name: str, made: Ensemble) -> Table:
     rows = ensemble.hardest(made, _HARDEST)
-    pictures = made.pictures(rows)
     return Table(
         id=f"{name}-hardest",
         caption=f"The {some(len(rows), 'hardest image')}: deepest where held out, then least "
-        "agreed on (depths are means over networks ± standard deviation)",
+        f"agreed on ({_EXPLAINED})",
         columns=_COLUMNS,
-        rows=[
-            _row(made, rank, row, picture)
-            for rank, ((_, row), picture) in enumerate(
-                zip(rows.iterrows(), pictures, strict=True), 1
-            )
-        ],
+        rows=[cells for _, cells in _rows(made, rows)],
     )
 
 
 def _suspect_table(name: str, made: Ensemble) -> Table:
     rows = ensemble.suspects(made, _SUSPECTS)
-    pictures = made.pictures(rows)
     return Table(
         id=f"{name}-suspects",
         caption=f"The {some(len(rows), 'most suspect image')}: they look like another class, or "
-        "are mislabelled",
+        f"are mislabelled ({_EXPLAINED})",
         columns=[*_COLUMNS, "suspicion"],
         rows=[
-            [
-                *_row(made, rank, row, picture),
-                Cell(number(row["suspicion"], 3), float(row["suspicion"])),
-            ]
-            for rank, ((_, row), picture) in enumerate(
-                zip(rows.iterrows(), pictures, strict=True), 1
-            )
+            [*cells, Cell(number(row["suspicion"], 3), float(row["suspicion"]))]
+            for row, cells in _rows(made, rows)
         ],
     )
 

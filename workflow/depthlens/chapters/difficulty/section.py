@@ -20,7 +20,7 @@ from depthlens.report.page import (
     Thumbnail,
     image_source,
 )
-from depthlens.scores.catalogue import SCORES
+from depthlens.scores.catalogue import BY_NAME
 from depthlens.tables import Images
 
 _THUMBNAILS = 12
@@ -93,7 +93,7 @@ def scores_table() -> Table:
                 Cell("larger" if score.harder > 0 else "smaller"),
                 Cell(score.source),
             ]
-            for score in SCORES
+            for score in BY_NAME.values()
         ],
     )
 
@@ -142,7 +142,7 @@ def _between(low: float, high: float) -> Cell:
 
 
 def _end(value: float) -> str:
-    return f"{value:g}".replace("-", "−").replace("inf", "∞")
+    return f"{value:.3g}".replace("-", "−").replace("inf", "∞")
 
 
 def _class_table(name: str, table: pd.DataFrame) -> Table:
