@@ -1,9 +1,14 @@
 """Chapter `difficulty`: prediction depth of every example, its figures and its claims.
 
-Reads   predictions, knn/{split}/{probe}.parquet, config.yaml (convergence, figures, chapters)
+Reads   predictions, knn/{split}/{probe}.parquet, scores/{split}.parquet, the cards of replicates,
+        config.yaml (convergence, figures, chapters)
 Makes   convergence.json, depth/{split}.parquet, reports/figures/, reports/claims.csv
-Steps   convergence, depth, difficulty_figures, difficulty_claims
+Steps   convergence, depth, difficulty_figures, ensemble_figures, difficulty_claims
 """
+
+# Training images have depths and scores of their own only where their split is studied.
+STUDY_TRAIN = "train" in study.config.study.splits
+RUN_FIGURES = difficulty.FIGURES + (difficulty.TRAIN_FIGURES if STUDY_TRAIN else ())
 
 
 rule difficulty:
@@ -19,6 +24,7 @@ rule figures:
     """Every figure of the study."""
     input:
         [f"{study.figures(run)}/captions.json" for run in study.runs()],
+        [f"{study.ensemble_figures(card)}/captions.json" for card in study.ensembles()],
 
 
 rule convergence:
@@ -74,17 +80,21 @@ for model in study.config.study.models:
 rule difficulty_figures:
     """Draw the figures of one run and compute what is to be said about them."""
     input:
+        **{
+            f"{split}_{kind}": f"{RUN}/{kind}/{split}.parquet"
+            for split in study.config.study.splits
+            for kind in ("depth", "scores")
+        },
         train_images="data/{dataset}/train.parquet",
         test_images="data/{dataset}/test.parquet",
         history=f"{RUN}/history.parquet",
         probes=f"{RUN}/probes.parquet",
-        depth=f"{RUN}/depth/test.parquet",
         convergence=f"{RUN}/convergence.json",
     output:
         captions=f"{FIGURES}/captions.json",
-        svg=[f"{FIGURES}/{name}.svg" for name in difficulty.FIGURES],
+        svg=[f"{FIGURES}/{name}.svg" for name in RUN_FIGURES],
         png=report(
-            [f"{FIGURES}/{name}.png" for name in difficulty.FIGURES],
+            [f"{FIGURES}/{name}.png" for name in RUN_FIGURES],
             caption="../docs/captions/difficulty.rst",
             category="Prediction depth",
             subcategory="{dataset}",
@@ -103,15 +113,71 @@ rule difficulty_figures:
     shell:
         "depthlens figures --train-images {input.train_images:q}"
         " --test-images {input.test_images:q} --history {input.history:q}"
-        " --probes {input.probes:q} --depth {input.depth:q}"
-        " --convergence {input.convergence:q} --output {params.folder:q}"
+        " --probes {input.probes:q} --depth {input.test_depth:q}"
+        " --test-scores {input.test_scores:q}"
+        + (
+            " --train-depth {input.train_depth:q} --train-scores {input.train_scores:q}"
+            if STUDY_TRAIN
+            else ""
+        )
+        + " --convergence {input.convergence:q} --output {params.folder:q}"
         " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+
+
+if study.config.study.replicates > 0:
+
+    ENSEMBLE = study.ensemble_figures()
+
+    rule ensemble_figures:
+        """Draw the figures of all networks of one dataset and model together."""
+        input:
+            card="results/{dataset}/{model}/card.parquet",
+            reliability="results/{dataset}/{model}/reliability.parquet",
+            train_images="data/{dataset}/train.parquet",
+            test_images="data/{dataset}/test.parquet",
+            convergence=[
+                f"results/{{dataset}}/{{model}}/seed{seed}/convergence.json"
+                for seed in study.config.study.seeds
+            ],
+        output:
+            captions=f"{ENSEMBLE}/captions.json",
+            svg=[f"{ENSEMBLE}/{name}.svg" for name in difficulty.ENSEMBLE_FIGURES],
+            png=report(
+                [f"{ENSEMBLE}/{name}.png" for name in difficulty.ENSEMBLE_FIGURES],
+                caption="../docs/captions/ensemble.rst",
+                category="Prediction depth",
+                subcategory="{dataset}",
+                labels={"network": "{model}", "seed": "all"},
+            ),
+        log:
+            "results/{dataset}/{model}/logs/ensemble_figures.log",
+        benchmark:
+            "results/{dataset}/{model}/benchmarks/ensemble_figures.tsv"
+        conda:
+            "../envs/depthlens.yaml"
+        params:
+            cfg=study.block("figures"),
+            code=study.digest("stages.ensemble"),
+            folder=ENSEMBLE,
+        shell:
+            "depthlens ensemble-figures {input.convergence:q} --card {input.card:q}"
+            " --reliability {input.reliability:q} --train-images {input.train_images:q}"
+            " --test-images {input.test_images:q}"
+            " --output {params.folder:q} --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 
 
 rule difficulty_claims:
     """Hold what is said about prediction depth against what was measured."""
     input:
-        study.paths("depth/test.parquet", "probes.parquet", "convergence.json"),
+        study.paths(
+            "probes.parquet",
+            "convergence.json",
+            *[
+                f"{kind}/{split}.parquet"
+                for split in study.config.study.splits
+                for kind in ("depth", "scores")
+            ],
+        ),
     output:
         report(
             f"{REPORTS}/claims.csv",
@@ -130,4 +196,5 @@ rule difficulty_claims:
         runs=[run.folder for run in study.runs()],
     shell:
         "depthlens claims {params.runs:q} --output {output:q}"
-        " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+        + (" --train" if STUDY_TRAIN else "")
+        + " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

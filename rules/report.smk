@@ -1,9 +1,15 @@
 """The report: what was found, on one page that needs no network.
 
-Reads   every run's tables, figures and captions, reports/claims.csv, config.yaml (all of it, to print it)
+Reads   every run's tables, figures and captions, the cards of replicates, reports/claims.csv,
+        config.yaml (all of it, to print it)
 Makes   reports/index.html, reports/summary.json
 Steps   study_report
 """
+
+
+def drawn(names):
+    """The files of figures: each is drawn twice."""
+    return [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
 
 
 rule report:
@@ -15,21 +21,31 @@ rule report:
 rule study_report:
     """Write the page and the headline numbers for machines."""
     input:
-        captions=[f"{study.figures(run)}/captions.json" for run in study.runs()],
         figures=[
-            f"{study.figures(run)}/{name}.{kind}"
+            f"{study.figures(run)}/{name}"
             for run in study.runs()
-            for name in difficulty.FIGURES
-            for kind in ("svg", "png")
+            for name in ("captions.json", *drawn(RUN_FIGURES))
+        ],
+        ensembles=[
+            f"{study.ensemble_figures(card)}/{name}"
+            for card in study.ensembles()
+            for name in ("captions.json", *drawn(difficulty.ENSEMBLE_FIGURES))
         ],
         tables=study.paths(
-            "depth/test.parquet",
             "probes.parquet",
             "convergence.json",
             "history.parquet",
+            *[
+                f"{kind}/{split}.parquet"
+                for split in study.config.study.splits
+                for kind in ("depth", "scores")
+            ],
         ),
+        cards=[path for card in study.ensembles() for path in card.files],
         images=expand(
-            "data/{dataset}/test.parquet", dataset=study.config.study.datasets
+            "data/{dataset}/{split}.parquet",
+            dataset=study.config.study.datasets,
+            split=["train", "test"] if study.ensembles() else ["test"],
         ),
         claims=f"{REPORTS}/claims.csv",
     output:

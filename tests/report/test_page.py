@@ -10,7 +10,16 @@ from PIL import Image
 
 from depthlens.ledger import Claim, Measurement, NotTestableError, Threshold, judge
 from depthlens.report import check, page
-from depthlens.report.page import Card, Cell, Page, Picture, RunSection, Table, Thumbnail
+from depthlens.report.page import (
+    Card,
+    Cell,
+    EnsembleSection,
+    Page,
+    Picture,
+    RunSection,
+    Table,
+    Thumbnail,
+)
 
 
 def example(**changes):
@@ -35,9 +44,27 @@ def example(**changes):
             )
         ],
     )
+    ensemble = EnsembleSection(
+        id="toy-net-ensemble",
+        title="toy · net · over 3 networks",
+        warning=changes.get("ensemble_warning"),
+        cards=[Card("networks", "3")],
+        explanation=["Together."],
+        pictures=[Picture("corners", "Title", "Sentence.", "Alternative", source)],
+        tables=[
+            Table(
+                id="ranked",
+                caption="Ranked",
+                columns=["image", "needed"],
+                rows=[[Cell("train 3", 3, image=source), Cell("∞", float("inf"))]] * 26,
+            )
+        ],
+    )
     return Page(
         title="Report",
+        ensembles=[ensemble],
         runs=[section],
+        scores=Table(id="table-scores", caption="Scores", columns=["score"], rows=[[Cell("x")]]),
         claims=page.claims_table(changes.get("findings", [])),
         config="study: {}",
     )
@@ -68,7 +95,9 @@ def test_every_section_is_in_the_contents_and_exists():
     document = page.render(example())
     targets = set(re.findall(r'<a href="#([^"]+)"', document)) - {"content"}
     ids = re.findall(r'id="([^"]+)"', document)
-    assert {"toy-net-seed0", "toy-net-seed0-why", "claims", "made"} <= targets <= set(ids)
+    known = {"toy-net-ensemble", "toy-net-seed0", "toy-net-seed0-why", "scores", "claims", "made"}
+    assert known <= targets <= set(ids)
+    assert ids.index("toy-net-ensemble") < ids.index("toy-net-seed0")
     assert len(ids) == len(set(ids))
 
 
@@ -76,6 +105,15 @@ def test_warning_of_an_unconverged_network_is_shown():
     assert 'role="alert"' not in page.render(example())
     document = page.render(example(warning="Network not converged"))
     assert re.search(r'role="alert">Network not converged<', document)
+    assert 'role="alert">Beware<' in page.render(example(ensemble_warning="Beware"))
+
+
+def test_long_tables_scroll_in_a_frame_and_show_their_images():
+    document = page.render(example())
+    assert '<div class="scroll tall" role="region" aria-labelledby="ranked-caption"' in document
+    assert '<div class="scroll" role="region" aria-labelledby="t-caption"' in document
+    cell = r'<td class="number" data-sort="3"><img src="data:image/png[^"]*" alt="">train 3</td>'
+    assert len(re.findall(cell, document)) == 26
 
 
 def test_numbers_sort_as_numbers_and_every_header_is_a_button():
@@ -93,7 +131,7 @@ def test_row_that_does_not_fit_its_header_is_refused():
 
 def test_every_image_has_an_alternative_text():
     images = re.findall(r"<img [^>]*>", page.render(example()))
-    assert len(images) == 2 and all(" alt=" in image for image in images)
+    assert len(images) == 29 and all(" alt=" in image for image in images)
 
 
 def test_claims_show_their_verdict_as_a_badge():
@@ -120,6 +158,13 @@ def test_image_becomes_the_same_pixels_as_png(channels):
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
     expected = np.moveaxis(image, 0, -1) if channels == 3 else image[0]
     assert (pixels == expected).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_large_images_become_small_in_the_page(channels):
+    image = np.zeros((channels, 300, 150), np.uint8)
+    _, content = page.image_source(image).split(",")
+    assert Image.open(io.BytesIO(base64.b64decode(content))).size == (48, 96)
 
 
 def test_galleries_are_embedded_as_pixels_and_charts_as_vectors(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ def write_knn(path, classes, *, ids=IDS, sensitivity=(1, 3), **columns) -> None:
             "sensitivity": np.stack(by_k, axis=1),
             **columns,
         },
-        {"config": {"sensitivity": list(sensitivity)}},
+        {"config": {"n_neighbors": 3, "sensitivity": list(sensitivity)}},
     )
 
 

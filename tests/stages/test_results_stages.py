@@ -2,54 +2,153 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 
 from depthlens import tables
-from depthlens.chapters.difficulty import FIGURES
+from depthlens.chapters.difficulty import ENSEMBLE_FIGURES, FIGURES, TRAIN_FIGURES
+from depthlens.chapters.difficulty.ensemble import CARD, RELIABILITY
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.report import check
-from depthlens.stages import claims, figures, report
-from depthlens.stages.runs import identify, read_run
+from depthlens.scores.catalogue import SCORES
+from depthlens.stages import claims, ensemble, figures, report
+from depthlens.stages.runs import identify, read_ensemble, read_run, unconverged
 
 FIGURES_CFG = {"gallery_images": 8, "confidence_level": 0.95, "dpi": 50}
 CLAIMS_CFG = {"confidence_level": 0.95, "bootstrap_samples": 20, "bootstrap_seed": 0}
 
 
-def of_run(tiny_run, folder=None):
+def write_scores(tiny_run, split, path):
+    """Scores that follow depth, as the rule for scores would leave them."""
+    table = tables.read(tiny_run.depth(split), ["example_id", "depth"])
+    depth, random = table["depth"].to_numpy(), np.random.default_rng(0)
+    columns = {"example_id": table["example_id"].to_numpy()}
+    for score in SCORES:
+        columns[score.name] = (score.harder * (depth + random.random(len(depth)))).astype("float32")
+    columns["input_margin"][::2] = np.nan
+    tables.write(path, columns, {})
+
+
+def write_card(tiny_run, folder):
+    """A card and reliabilities of three networks, as the rule for cards would leave them."""
+    images = {split: tables.read_images(tiny_run.images(split)) for split in ("train", "test")}
+    sizes = {split: len(of_split.labels) for split, of_split in images.items()}
+    n, random = sum(sizes.values()), np.random.default_rng(0)
+    label = np.concatenate([of_split.labels for of_split in images.values()])
+    known = {
+        "example_id": np.arange(n, dtype=np.int32),
+        "split": np.repeat(list(sizes), list(sizes.values())).astype(object),
+        "split_id": np.concatenate([of_split.example_id for of_split in images.values()]),
+        "label": label,
+        "n_train": np.full(n, 2, np.int16),
+        "n_held_out": np.full(n, 1, np.int16),
+        "consensus": np.where(random.random(n) < 0.3, 0, label).astype(np.int16),
+    }
+    columns = {name: known.get(name, random.random(n).astype(np.float32)) for name in CARD} | {
+        name: (random.random(n) * 11).astype("float32") for name in CARD if name.endswith("mean")
+    }
+    about = {"classes": images["test"].classes, "n_networks": 3, "probes": tiny_run.probe_names}
+    tables.write(folder / "card.parquet", columns, about)
+    values = {
+        "score": np.array(["depth", "loss"], object),
+        "side": np.array(["held_out", "train"], object),
+        "n_examples": np.array([n, n], np.int32),
+    }
+    tables.write(
+        folder / "reliability.parquet",
+        {name: values.get(name, np.array([0.5, 0.6], np.float32)) for name in RELIABILITY},
+        {},
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scores(tiny_run, tmp_path_factory):
+    """Paths of the scores of both splits."""
+    folder = tmp_path_factory.mktemp("scores")
+    paths = {split: folder / f"{split}.parquet" for split in ("train", "test")}
+    for split, path in paths.items():
+        write_scores(tiny_run, split, path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def card(tiny_run, tmp_path_factory):
+    """Folder of the card of the tiny run."""
+    return write_card(tiny_run, tmp_path_factory.mktemp("results") / "shapes/resnet18")
+
+
+def of_run(tiny_run, scores, folder=None):
     folder = folder or tiny_run.folder
     return {
         "depth": folder / "depth/test.parquet",
         "probes": folder / "probes.parquet",
         "convergence": folder / "convergence.json",
+        "scores": scores["test"],
     }
 
 
-def draw(tiny_run, output, **changes):
+def of_train(tiny_run, scores):
+    return {"train_depth": tiny_run.depth("train"), "train_scores": scores["train"]}
+
+
+def of_card(tiny_run, card):
+    return {
+        "card": card / "card.parquet",
+        "reliability": card / "reliability.parquet",
+        "train": tiny_run.images("train"),
+        "test": tiny_run.images("test"),
+    }
+
+
+def draw(tiny_run, scores, output, **changes):
     arguments = {
         "train_images": tiny_run.images("train"),
         "test_images": tiny_run.images("test"),
         "history": tiny_run.folder / "history.parquet",
-        **of_run(tiny_run),
+        **of_run(tiny_run, scores),
+        **of_train(tiny_run, scores),
         **changes,
     }
+    arguments["test_scores"] = arguments.pop("scores")
     figures.run(**arguments, output=output, cfg=FIGURES_CFG)
 
 
-def write_claims(tiny_run, output, runs=1):
-    lists = {name: [path] * runs for name, path in of_run(tiny_run).items()}
-    claims.run(**lists, output=output, cfg=CLAIMS_CFG)
+def draw_ensemble(tiny_run, card, output):
+    tables_of = of_card(tiny_run, card)
+    ensemble.run(
+        card=tables_of["card"],
+        reliability=tables_of["reliability"],
+        train_images=tables_of["train"],
+        test_images=tables_of["test"],
+        convergence=[tiny_run.folder / "convergence.json"],
+        output=output,
+        cfg=FIGURES_CFG,
+    )
 
 
-def write_report(tiny_run, folder, **changes):
+def write_claims(tiny_run, scores, output, runs=1):
+    paths = of_run(tiny_run, scores) | of_train(tiny_run, scores)
+    claims.run(**{name: [path] * runs for name, path in paths.items()}, output=output,
+               cfg=CLAIMS_CFG)  # fmt: skip
+
+
+def write_report(tiny_run, scores, card, folder, **changes):
+    paths = of_run(tiny_run, scores) | of_train(tiny_run, scores)
     arguments = {
         "figures": [folder / "figures/captions.json"],
         "claims": folder / "claims.csv",
-        **{name: [path] for name, path in of_run(tiny_run).items()},
+        **{name: [path] for name, path in paths.items()},
         "history": [tiny_run.folder / "history.parquet"],
         "images": [tiny_run.images("test")],
+        "ensembles": [
+            report.EnsemblePaths(
+                figures=folder / "ensemble/captions.json", **of_card(tiny_run, card)
+            )
+        ],
         **changes,
     }
     report.run(
@@ -61,27 +160,38 @@ def write_report(tiny_run, folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def made(tiny_run, tmp_path_factory):
+def made(tiny_run, scores, card, tmp_path_factory):
     """A folder with figures, claims and report of the tiny run."""
     folder = tmp_path_factory.mktemp("reports")
-    draw(tiny_run, folder / "figures")
-    write_claims(tiny_run, folder / "claims.csv")
-    write_report(tiny_run, folder)
+    draw(tiny_run, scores, folder / "figures")
+    draw_ensemble(tiny_run, card, folder / "ensemble")
+    write_claims(tiny_run, scores, folder / "claims.csv")
+    write_report(tiny_run, scores, card, folder)
     return folder
 
 
 def test_every_figure_is_written_twice_with_its_caption(made):
-    names = {path.name for path in (made / "figures").iterdir()}
-    assert names == {f"{n}.{k}" for n in FIGURES for k in ("svg", "png")} | {"captions.json"}
-    captions = tables.read_json(made / "figures/captions.json")
-    assert set(captions) == set(FIGURES)
-    assert all(set(caption) == {"title", "sentence", "alt"} for caption in captions.values())
+    for folder, drawn in (("figures", FIGURES + TRAIN_FIGURES), ("ensemble", ENSEMBLE_FIGURES)):
+        names = {path.name for path in (made / folder).iterdir()}
+        assert names == {f"{n}.{k}" for n in drawn for k in ("svg", "png")} | {"captions.json"}
+        captions = tables.read_json(made / folder / "captions.json")
+        assert set(captions) == set(drawn)
+        assert all(set(caption) == {"title", "sentence", "alt"} for caption in captions.values())
+
+
+def test_training_figures_are_drawn_only_where_training_images_are_studied(
+    tiny_run, scores, tmp_path
+):
+    draw(tiny_run, scores, tmp_path, train_depth=None, train_scores=None)
+    assert set(tables.read_json(tmp_path / "captions.json")) == set(FIGURES)
+    with pytest.raises(StudyError, match="give both or neither"):
+        draw(tiny_run, scores, tmp_path / "other", train_scores=None)
 
 
 def test_unconverged_tiny_run_tests_no_claim(made):
     with (made / "claims.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 6
+    assert len(rows) == 9
     assert {(row["dataset"], row["model"]) for row in rows} == {("shapes", "resnet18")}
     assert {row["verdict"] for row in rows} == {
         "not testable here, because the network did not converge"
@@ -91,8 +201,22 @@ def test_unconverged_tiny_run_tests_no_claim(made):
 def test_page_stands_alone_and_shows_every_figure(made):
     document = (made / "index.html").read_text(encoding="utf-8")
     assert check.external(document) == []
-    for name in FIGURES:
+    for name in FIGURES + TRAIN_FIGURES:
         assert f'id="shapes-resnet18-seed1-{name}"' in document
+    for name in (*ENSEMBLE_FIGURES, "hardest", "suspects"):
+        assert f'id="shapes-resnet18-{"ensemble-" * (name in ENSEMBLE_FIGURES)}{name}"' in document
+    for score in SCORES:
+        assert f"<td>{score.name}</td>" in document
+
+
+def test_page_ranks_the_hardest_images_of_all_networks(made, tiny_run, card):
+    document = (made / "index.html").read_text(encoding="utf-8")
+    table = document.split('id="shapes-resnet18-hardest"')[1].split("</table>")[0]
+    shown = re.findall(r"</?td[^>]*><img[^>]*>((?:train|test) \d+)<", table)
+    rows = tables.read(card / "card.parquet").to_pandas()
+    order = np.lexsort((rows["consensus_consistency"], -rows["depth_held_out_mean"]))[:100]
+    expected = [f"{split} {n}" for split, n in zip(rows["split"], rows["split_id"], strict=True)]
+    assert shown == [expected[index] for index in order]
 
 
 def test_summary_counts_what_the_table_of_depths_holds(made, tiny_run):
@@ -103,11 +227,13 @@ def test_summary_counts_what_the_table_of_depths_holds(made, tiny_run):
     assert found["mean_depth"] == pytest.approx(depth.mean(), rel=1e-5)
 
 
-def test_the_same_tables_give_the_same_bytes(made, tiny_run, tmp_path):
-    draw(tiny_run, tmp_path / "figures")
-    write_claims(tiny_run, tmp_path / "claims.csv")
-    write_report(tiny_run, tmp_path)
-    for path in [*(made / "figures").iterdir(), made / "claims.csv", made / "summary.json"]:
+def test_the_same_tables_give_the_same_bytes(made, tiny_run, scores, card, tmp_path):
+    draw(tiny_run, scores, tmp_path / "figures")
+    draw_ensemble(tiny_run, card, tmp_path / "ensemble")
+    write_claims(tiny_run, scores, tmp_path / "claims.csv")
+    write_report(tiny_run, scores, card, tmp_path)
+    drawn = [path for folder in ("figures", "ensemble") for path in (made / folder).iterdir()]
+    for path in [*drawn, made / "claims.csv", made / "summary.json"]:
         assert path.read_bytes() == (tmp_path / path.relative_to(made)).read_bytes(), path.name
 
 
@@ -117,66 +243,88 @@ def test_run_is_known_by_its_folders(tiny_run):
         identify("somewhere/test.parquet")
 
 
-def test_depths_of_other_images_are_refused_by_name(tiny_run, tmp_path):
+def test_scores_of_other_images_are_refused_by_name(tiny_run, scores):
+    with pytest.raises(
+        ArtifactError, match=r"train\.parquet: not about the examples of .*depth/test"
+    ):
+        read_run(**of_run(tiny_run, scores) | {"scores": scores["train"]})
+
+
+def test_card_of_other_images_is_refused_by_name(tiny_run, card):
+    with pytest.raises(ArtifactError, match=r"card\.parquet: not about the images of"):
+        read_ensemble(**of_card(tiny_run, card) | {"train": tiny_run.images("test")})
+
+
+def test_networks_that_did_not_converge_are_counted(tiny_run, tmp_path):
+    known = tiny_run.folder / "convergence.json"
+    good = tmp_path / "convergence.json"
+    tables.write_json(good, tables.read_json(known) | {"converged": True})
+    assert unconverged([good]) is None
+    assert unconverged([good, known]) == "1 of 2 networks that were checked did not converge"
+
+
+def test_depths_of_other_images_are_refused_by_name(tiny_run, scores, tmp_path):
     with pytest.raises(ArtifactError, match=r"depth/test\.parquet: not about the images of"):
-        draw(tiny_run, tmp_path / "figures", test_images=tiny_run.images("train"))
+        draw(tiny_run, scores, tmp_path / "figures", test_images=tiny_run.images("train"))
     assert list(tmp_path.rglob("*.svg")) == []
 
 
-def test_probes_of_another_network_are_refused_by_name(tiny_run, tmp_path):
+def test_probes_of_another_network_are_refused_by_name(tiny_run, scores, tmp_path):
     probes = tmp_path / "probes.parquet"
     table = tables.read(tiny_run.folder / "probes.parquet").slice(0, 4)
     with tables.writer(probes, table.schema, {}) as parquet:
         parquet.write_table(table)
     with pytest.raises(ArtifactError, match=r"has 11 probes where .*probes\.parquet has 4"):
-        read_run(**of_run(tiny_run) | {"probes": probes})
+        read_run(**of_run(tiny_run, scores) | {"probes": probes})
 
 
 @pytest.mark.parametrize("name", ["depth/test.parquet", "probes.parquet", "convergence.json"])
-def test_damaged_or_missing_table_is_named(tiny_run, tmp_path, name):
+def test_damaged_or_missing_table_is_named(tiny_run, scores, tmp_path, name):
     folder = tmp_path / "shapes/resnet18/seed1"
-    for path in of_run(tiny_run).values():
+    paths = of_run(tiny_run, scores)
+    for path in (paths["depth"], paths["probes"], paths["convergence"]):
         copy = folder / path.relative_to(tiny_run.folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ArtifactError, match=name):
-        read_run(**of_run(tiny_run, folder))
+        read_run(**of_run(tiny_run, scores, folder))
     (folder / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name}: no such file"):
-        read_run(**of_run(tiny_run, folder))
+        read_run(**of_run(tiny_run, scores, folder))
 
 
-def test_convergence_without_its_numbers_is_named(tiny_run, tmp_path):
+def test_convergence_without_its_numbers_is_named(tiny_run, scores, tmp_path):
     path = tmp_path / "convergence.json"
     path.write_text('{"converged": true}')
     with pytest.raises(ArtifactError, match=r"convergence\.json: lacks train_accuracy"):
-        read_run(**of_run(tiny_run) | {"convergence": path})
+        read_run(**of_run(tiny_run, scores) | {"convergence": path})
 
 
-def test_lists_of_unequal_length_are_refused(tiny_run, tmp_path):
-    lists = {name: [path] for name, path in of_run(tiny_run).items()}
+def test_lists_of_unequal_length_are_refused(tiny_run, scores, tmp_path):
+    lists = {name: [path] for name, path in of_run(tiny_run, scores).items()}
     with pytest.raises(StudyError, match="1 of depth, 2 of probes"):
         claims.run(
             **lists | {"probes": lists["probes"] * 2}, output=tmp_path / "c.csv", cfg=CLAIMS_CFG
         )
     with pytest.raises(StudyError, match="no run"):
-        claims.run(depth=[], probes=[], convergence=[], output=tmp_path / "c.csv", cfg=CLAIMS_CFG)
+        claims.run(**{name: [] for name in lists}, output=tmp_path / "c.csv", cfg=CLAIMS_CFG)
 
 
-def test_the_same_run_twice_is_refused(tiny_run, tmp_path):
+def test_the_same_run_twice_is_refused(tiny_run, scores, tmp_path):
     with pytest.raises(StudyError, match="twice"):
-        write_claims(tiny_run, tmp_path / "claims.csv", runs=2)
+        write_claims(tiny_run, scores, tmp_path / "claims.csv", runs=2)
 
 
-def test_missing_figure_is_named_and_no_page_is_written(made, tiny_run, tmp_path):
-    shutil.copytree(made / "figures", tmp_path / "figures")
+def test_missing_figure_is_named_and_no_page_is_written(made, tiny_run, scores, card, tmp_path):
+    for folder in ("figures", "ensemble"):
+        shutil.copytree(made / folder, tmp_path / folder)
     shutil.copy(made / "claims.csv", tmp_path)
-    (tmp_path / "figures/depth_histogram.png").unlink()
-    with pytest.raises(ArtifactError, match=r"depth_histogram\.png: no such file"):
-        write_report(tiny_run, tmp_path)
+    (tmp_path / "ensemble/four_corners.png").unlink()
+    with pytest.raises(ArtifactError, match=r"four_corners\.png: no such file"):
+        write_report(tiny_run, scores, card, tmp_path)
     (tmp_path / "figures/captions.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"captions\.json: says nothing about sample_grid"):
-        write_report(tiny_run, tmp_path)
+        write_report(tiny_run, scores, card, tmp_path)
     assert not (tmp_path / "index.html").exists() and not (tmp_path / "summary.json").exists()

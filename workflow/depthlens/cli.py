@@ -258,6 +258,9 @@ def scores(**arguments: object) -> None:
 @_file("--history", "Table of epochs.")
 @_file("--probes", "Table of probes.")
 @_file("--depth", "Depths of the test images.")
+@_file("--train-depth", "Depths of the training images, if studied.", required=False)
+@_file("--test-scores", "Scores of the test images.")
+@_file("--train-scores", "Scores of the training images, if studied.", required=False)
 @_file("--convergence", "What the convergence check measured.")
 @_file("--output", "Folder for the figures and captions.json.")
 @_cfg("figures")
@@ -269,19 +272,33 @@ def figures(**arguments: object) -> None:
 
 
 @cli.command()
+@click.argument("convergence", type=_FILE, nargs=-1)
+@_file("--card", "Card: what all networks say of each image.")
+@_file("--reliability", "Table of the reliability of each score.")
+@_file("--train-images", "Training images.")
+@_file("--test-images", "Test images.")
+@_file("--output", "Folder for the figures and captions.json.")
+@_cfg("figures")
+def ensemble_figures(**arguments: object) -> None:
+    """Draw the figures of all networks of one dataset and model together.
+
+    CONVERGENCE: what the convergence check measured, of each network that is here.
+    """
+    from depthlens.stages import ensemble
+
+    ensemble.run(**arguments)
+
+
+@cli.command()
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
+@click.option("--train/--no-train", help="Whether training images are studied too.")
 @_file("--output", "Table of claims to write.")
 @_cfg("chapters.difficulty")
-def claims(runs: tuple[Path, ...], **arguments: object) -> None:
+def claims(runs: tuple[Path, ...], train: bool, **arguments: object) -> None:
     """Hold the claims of the chapter against RUNS: folders results/{dataset}/{model}/seed{n}."""
     from depthlens.stages import claims
 
-    claims.run(
-        depth=[run / "depth/test.parquet" for run in runs],
-        probes=[run / "probes.parquet" for run in runs],
-        convergence=[run / "convergence.json" for run in runs],
-        **arguments,
-    )
+    claims.run(**_tables(runs, train=train), **arguments)
 
 
 @cli.command()
@@ -299,19 +316,30 @@ def report(
     summary: Path,
     cfg: dict,
 ) -> None:
-    """Write the page about RUNS: folders results/{dataset}/{model}/seed{n}."""
+    """Write the page about RUNS: folders results/{dataset}/{model}/seed{n}.
+
+    If the study has replicates, it begins with what all networks of a dataset and model say.
+    """
     from depthlens.stages import report
 
+    drawn = claims.parent / "figures"
+    models = dict.fromkeys(run.parent for run in runs) if cfg["study"]["replicates"] else ()
     report.run(
-        figures=[
-            claims.parent.joinpath("figures", *run.parts[-3:], "captions.json") for run in runs
-        ],
+        figures=[drawn.joinpath(*run.parts[-3:], "captions.json") for run in runs],
         claims=claims,
-        depth=[run / "depth/test.parquet" for run in runs],
-        probes=[run / "probes.parquet" for run in runs],
-        convergence=[run / "convergence.json" for run in runs],
+        **_tables(runs, train="train" in cfg["study"]["splits"]),
         history=[run / "history.parquet" for run in runs],
         images=[data / run.parts[-3] / "test.parquet" for run in runs],
+        ensembles=[
+            report.EnsemblePaths(
+                figures=drawn.joinpath(*model.parts[-2:], "ensemble", "captions.json"),
+                card=model / "card.parquet",
+                reliability=model / "reliability.parquet",
+                train=data / model.parts[-2] / "train.parquet",
+                test=data / model.parts[-2] / "test.parquet",
+            )
+            for model in models
+        ],
         output_html=output,
         output_json=summary,
         config=cfg,
@@ -431,6 +459,19 @@ def measure(channels: str | None, probes: list[str], **arguments: object) -> Non
 
     plan = probes[0] if probes in (["blocks"], ["children"]) else probes
     command.run(channels=channels and int(channels), probes=plan, **arguments)
+
+
+def _tables(runs: tuple[Path, ...], *, train: bool) -> dict[str, list[Path]]:
+    """What claims and report read of each run."""
+    names = {
+        "depth": "depth/test.parquet",
+        "probes": "probes.parquet",
+        "convergence": "convergence.json",
+        "scores": "scores/test.parquet",
+    }
+    if train:
+        names |= {"train_depth": "depth/train.parquet", "train_scores": "scores/train.parquet"}
+    return {name: [run / path for run in runs] for name, path in names.items()}
 
 
 _config = click.option(

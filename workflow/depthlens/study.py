@@ -172,6 +172,15 @@ class Study:
         folder = f"{self.config.study.reports}/figures" + RUN.removeprefix("results")
         return folder.format(**run._asdict()) if run else folder
 
+    def ensembles(self) -> list[Card]:
+        """The cards that are drawn: of datasets and models that have replicates."""
+        return self.cards() if self.config.study.replicates else []
+
+    def ensemble_figures(self, card: Card | None = None) -> str:
+        """Folder of the figures of a card; of any card's, with wildcards, where none is given."""
+        folder = f"{self.config.study.reports}/figures/{{dataset}}/{{model}}/ensemble"
+        return folder.format(**card._asdict()) if card else folder
+
     def datasets(self, source: str) -> list[str]:
         """Names of the datasets of one source, studied or not."""
         return [name for name, block in self.config.datasets.items() if block.source == source]
@@ -304,6 +313,7 @@ class Study:
         folders = [Path("data", name) for name in self.config.study.datasets]
         folders += [Path(run.folder) for run in self.all_networks()]
         folders += [Path(self.figures(run)) for run in self.runs()]
+        folders += [Path(self.ensemble_figures(card)) for card in self.ensembles()]
         found = [reports / name for name in ("index.html", "summary.json", "claims.csv")]
         if not self.card_is_pulled:
             found += [Path(file) for card in self.cards() for file in card.files]

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -25,7 +26,7 @@ def spread(*cells):
     return depth, correct, label
 
 
-def test_claims_are_the_six_with_their_thresholds():
+def test_claims_are_the_nine_with_their_thresholds():
     assert [(claim.id, str(claim.threshold)) for claim in claims.CLAIMS] == [
         ("accuracy-falls-with-depth", "≤ -0.9"),
         ("shallowest-are-right", "≥ 0.95"),
@@ -33,6 +34,9 @@ def test_claims_are_the_six_with_their_thresholds():
         ("ellipse-is-hardest", "> 0"),
         ("quarter-settled-at-input", "> 0.25"),
         ("deep-fail-more-often", "≥ 5 and ≤ 20"),
+        ("deep-are-learned-late", "> 0"),
+        ("deep-have-small-margins", "< 0"),
+        ("self-votes-hide-depth", "> 0"),
     ]
 
 
@@ -144,3 +148,51 @@ def test_resampling_tallies_the_same_images_in_every_seed(make_run):
     one, two = make_run([0, 1], [1, 0]), make_run([2, 3], [1, 1], seed=1)
     counts = claims.tally([one, two], np.array([2, 0]))
     assert counts[:, :, 0].tolist() == [[0, 2], [0, 0], [0, 2], [0, 0], [0, 0]]
+
+
+def scored(make_split, depth, **scores):
+    return make_split(depth, n_probes=4, scores=pd.DataFrame(scores))
+
+
+def test_scores_are_correlated_with_depth_as_scipy_does_over_test_images(make_run, make_split):
+    depth, learned, margin = [0, 1, 1, 3, 4], [1, 1, 2, 2, 5], [9.0, 2.0, 8.0, 3.0, 0.5]
+    split = scored(make_split, depth, iteration_learned=learned, output_margin=margin)
+    found = evaluate(make_run(depth, [1] * 5, test=split))
+    late, small = found["deep-are-learned-late"], found["deep-have-small-margins"]
+    assert late.value == pytest.approx(stats.spearmanr(depth, learned).statistic)
+    assert small.value == pytest.approx(stats.spearmanr(depth, margin).statistic)
+    assert (late.verdict, small.verdict) == ("supported", "supported")
+    assert (late.n, small.n) == (5, 5) and late.low <= late.value <= late.high
+
+
+def test_correlations_of_several_seeds_are_averaged(make_run, make_split):
+    depth = [0, 1, 2, 4]
+    runs = [
+        make_run(depth, [1] * 4, seed=seed, test=scored(make_split, depth, iteration_learned=of))
+        for seed, of in enumerate(([1, 2, 3, 4], [1, 3, 2, 4]))
+    ]
+    found = evaluate(*runs)["deep-are-learned-late"]
+    assert (found.value, found.n) == (pytest.approx((1 + 0.8) / 2), 4)
+
+
+def test_scores_that_are_not_there_or_say_nothing_test_no_claim(make_run, make_split):
+    depth = [0, 1, 2]
+    nothing = evaluate(make_run(depth, [1] * 3, test=scored(make_split, depth, loss=depth)))
+    assert nothing["deep-are-learned-late"].verdict.endswith("iteration learned was not computed")
+    partial = scored(make_split, depth, output_margin=[1, np.nan, 2], iteration_learned=[1, 1, 1])
+    found = evaluate(make_run(depth, [1] * 3, test=partial))
+    assert found["deep-have-small-margins"].verdict.endswith(
+        "some test images have no output margin"
+    )
+    assert "is the same for all images" in found["deep-are-learned-late"].verdict
+    assert "training images is not studied" in found["self-votes-hide-depth"].verdict
+
+
+def test_self_votes_are_measured_by_the_mean_difference_they_make(make_run, make_split):
+    train = make_split([0, 2, 4, 1], n_probes=4, train=True)
+    train.depths["depth_self_voting"] = [0, 0, 3, 1]
+    found = evaluate(make_run([0, 1], [1, 1], train=train))["self-votes-hide-depth"]
+    assert (found.value, found.n, found.verdict) == (0.75, 4, "supported")
+    train.depths["depth_self_voting"] = train.depths["depth"]
+    same = evaluate(make_run([0, 1], [1, 1], train=train))["self-votes-hide-depth"]
+    assert (same.value, same.verdict) == (0, "not supported")

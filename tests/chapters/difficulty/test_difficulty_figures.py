@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from depthlens.chapters.difficulty import FIGURES, figures
+from depthlens.chapters.difficulty import FIGURES, TRAIN_FIGURES, comparisons, figures
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.figures import style
+from depthlens.prose import number
 from depthlens.tables import Images
 
 
@@ -39,13 +40,21 @@ def material(make_run, *, n=60, n_classes=3, n_probes=5, channels=1, depths=None
     return figures.Material(run=run, train=split, test=split, history=history, gallery_images=9)
 
 
+def made_with_train(make_run, make_split, depths=None, **options):
+    depths = np.arange(80) % 6 if depths is None else depths
+    return material(make_run, train=make_split(depths, n_probes=5, train=True), **options)
+
+
 def texts(figure):
     return [text.get_text() for text in figure.findobj(match=lambda a: hasattr(a, "get_text"))]
 
 
-def test_every_name_in_the_list_is_drawn_once_in_order(make_run):
+def test_every_name_in_the_list_is_drawn_once_in_order(make_run, make_split):
     drawn = dict(figures.draw(material(make_run)))
     assert tuple(drawn) == FIGURES
+    with_train = made_with_train(make_run, make_split)
+    drawn = dict(figures.draw(with_train))
+    assert tuple(drawn) == (*FIGURES, *TRAIN_FIGURES)
     for drawing in drawn.values():
         assert drawing.title and drawing.sentence.endswith((".", ")")) and drawing.alt
         assert any("n = " in text for text in texts(drawing.figure))
@@ -67,6 +76,48 @@ def test_every_name_in_the_list_is_drawn_once_in_order(make_run):
 def test_extreme_studies_are_drawn_without_a_warning(make_run, case):
     for _, drawing in figures.draw(material(make_run, **case)):
         drawing.figure.draw_without_rendering()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_kinds", [0, 1])
+def test_scores_that_say_nothing_are_drawn_without_a_warning(make_run, make_split, n_kinds):
+    scores = pd.DataFrame({"loss": np.ones(60), "entropy": np.full(60, np.nan)})
+    if n_kinds:
+        scores["el2n"] = np.where(np.arange(60) < 2, np.arange(60.0), np.nan)
+    for ks in ((), (1,), (30,)):
+        split = make_split(np.zeros(60, int), n_probes=5, scores=scores, ks=ks,
+                           by_k=np.zeros((60, len(ks)), int))  # fmt: skip
+        split.depths["depth_last_probe"] = split.depths["depth_label"] = 0
+        drawn = dict(figures.draw(material(make_run, depths=[0], test=split)))
+        assert drawn["score_correlations"].sentence.startswith("Fewer than two measures vary")
+        assert drawn["score_with_depth"].sentence.startswith("Depth, or every other score")
+        for drawing in drawn.values():
+            drawing.figure.draw_without_rendering()
+
+
+def test_self_voting_says_what_it_hides(make_run, make_split):
+    made = made_with_train(make_run, make_split, depths=[2, 2, 0, 4])
+    made.run.train.depths["depth_self_voting"] = [0, 2, 0, 3]
+    sentence = dict(figures.draw(made))["self_voting"].sentence.replace("\u00a0", " ")
+    assert "mean depth of 1.25 instead of 2.00 (difference 0.75 [" in sentence
+    assert "50.0 % become shallower, and 50.0 % instead of 25.0 % seem settled" in sentence
+
+
+def test_matrix_writes_each_correlation_where_its_measures_meet(make_run):
+    made = material(make_run)
+    ax = dict(figures.draw(made))["score_correlations"].figure.axes[0]
+    values = comparisons.oriented(made.run.test)
+    found = comparisons.rank_correlations(values.to_numpy(), confidence_level=0.95)
+    titles = [comparisons.title_of(column) for column in values]
+    down, across = ([tick.get_text() for tick in ticks] for ticks in (
+        ax.get_yticklabels(), ax.get_xticklabels()
+    ))  # fmt: skip
+    assert sorted(down) == sorted(titles) and down == across
+    assert len(ax.texts) == len(titles) * (len(titles) - 1)
+    for text in ax.texts:
+        x, y = text.get_position()
+        rho = found.rho[titles.index(down[y]), titles.index(across[x])]
+        assert text.get_text() == number(rho)
 
 
 def test_network_that_did_not_converge_is_named_on_every_figure(make_run):

@@ -19,8 +19,13 @@ from PIL import Image
 from depthlens.ledger import Finding
 from depthlens.prose import count, number
 
+MOST_THUMBNAIL_PIXELS = 96
+"""longer side of a small image: larger ones are made smaller, which a table of them needs"""
+
 MOST_VECTOR_BYTES = 5_000_000
 """figures are embedded as SVG up to this in all, beyond it as whichever file is smaller"""
+
+_MOST_ROWS = 25
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Cell:
     """a number or text; None: the text itself"""
     kind: str = ""
     """a class of the style sheet, such as a verdict"""
+    image: str = ""
+    """a data URI of a small image before the text"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,11 @@ class Table:
     columns: list[str]
     rows: list[list[Cell]]
     numeric: list[bool] = field(init=False)
+
+    @property
+    def tall(self) -> bool:
+        """Whether it has so many rows that it scrolls in a frame of its own."""
+        return len(self.rows) > _MOST_ROWS
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
@@ -100,11 +112,27 @@ class RunSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnsembleSection:
+    """Everything about all networks of one dataset and model together."""
+
+    id: str
+    title: str
+    warning: str | None
+    cards: list[Card]
+    explanation: list[str]
+    pictures: list[Picture]
+    tables: list[Table]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """The whole report."""
 
     title: str
+    ensembles: list[EnsembleSection]
     runs: list[RunSection]
+    scores: Table
+    """what the scores are"""
     claims: Table
     config: str
     """the resolved configuration, as YAML"""
@@ -200,11 +228,16 @@ def claims_table(findings: Sequence[Finding]) -> Table:
 
 
 def image_source(image: NDArray[np.uint8]) -> str:
-    """A PNG data URI of an image of shape (channels, height, width)."""
+    """A PNG data URI of an image of shape (channels, height, width).
+
+    No side of it is longer than `MOST_THUMBNAIL_PIXELS`.
+    """
     if len(image) == 3:
         picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(image, 0, -1)))
     else:
         picture = Image.fromarray(np.round(image.mean(axis=0)).astype(np.uint8))
+    if max(picture.size) > MOST_THUMBNAIL_PIXELS:
+        picture.thumbnail((MOST_THUMBNAIL_PIXELS, MOST_THUMBNAIL_PIXELS))
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=True)
     return _data_uri("image/png", buffer.getvalue())

@@ -7,7 +7,7 @@ from depthlens import ledger
 from depthlens.chapters.difficulty import claims
 from depthlens.chapters.difficulty.tables import Run
 from depthlens.errors import ArtifactError, StudyError
-from depthlens.stages.runs import read_run, same_length
+from depthlens.stages.runs import read_runs
 
 
 def run(
@@ -15,15 +15,21 @@ def run(
     depth: Sequence[Path],
     probes: Sequence[Path],
     convergence: Sequence[Path],
+    scores: Sequence[Path],
     output: Path,
     cfg: dict,
+    train_depth: Sequence[Path] = (),
+    train_scores: Sequence[Path] = (),
 ) -> None:
     """Write claims.csv: one row a claim, dataset and model, seeds pooled.
 
     Parameters
     ----------
-    depth, probes, convergence : sequences of path
-        One of each a run, in the same order, in results/{dataset}/{model}/seed{n}/.
+    depth, probes, convergence, scores : sequences of path
+        One of each a run, in the same order, in results/{dataset}/{model}/seed{n}/; depth and
+        scores are the test images'.
+    train_depth, train_scores : sequences of path
+        Likewise, of the training images; none where they are not studied.
     output : path
         The table of claims; see `ledger.Finding` for its columns.
     cfg : dict
@@ -37,13 +43,18 @@ def run(
     ArtifactError
         If a table is missing, damaged, or does not belong to the others.
     """
-    same_length(depth=depth, probes=probes, convergence=convergence)
     groups: dict[tuple[str, str], list[Run]] = {}
-    for paths in zip(depth, probes, convergence, strict=True):
-        found = read_run(**dict(zip(("depth", "probes", "convergence"), paths, strict=True)))
+    for paths, found in read_runs(
+        depth=depth,
+        probes=probes,
+        convergence=convergence,
+        scores=scores,
+        train_depth=train_depth,
+        train_scores=train_scores,
+    ):
         runs = groups.setdefault((found.dataset, found.model), [])
         if any(found.seed == other.seed for other in runs):
-            raise StudyError(f"{paths[0]}: seed {found.seed} of this model is given twice")
+            raise StudyError(f"{paths['depth']}: seed {found.seed} of this model is given twice")
         runs.append(found)
     findings = []
     for runs in groups.values():

@@ -52,10 +52,11 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
             raise ArtifactError(f"{path}: has no column {', '.join(missing)}; delete it, run again")
         if not np.array_equal(table["example_id"].to_numpy(), ids):
             raise ArtifactError(f"{path}: other examples than {predictions}; delete it, run again")
-        sensitivity = tables.metadata(path)["config"]["sensitivity"]
-        if tried not in (None, sensitivity):
+        made_with = tables.metadata(path)["config"]
+        ks = {name: made_with[name] for name in ("n_neighbors", "sensitivity")}
+        if tried not in (None, ks):
             raise ArtifactError(f"{path}: other k than {knn[0]}; delete both, run again")
-        tried = sensitivity
+        tried = ks
         probes.append(table)
     classes = np.stack([table["prediction"].to_numpy() for table in probes], axis=1)
     by_k = np.stack([tables.matrix(table["sensitivity"]) for table in probes], axis=1)
@@ -81,7 +82,8 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
         "depth_last_probe": prediction_depth(classes, classes[:, -1]),
         "depth_label": prediction_depth(classes, label),
         "depth_by_k": np.stack(
-            [prediction_depth(by_k[:, :, column], answer) for column in range(len(tried))], axis=1
+            [prediction_depth(by_k[:, :, column], answer) for column in range(by_k.shape[2])],
+            axis=1,
         ),
     }
     if all("self_voting" in table.column_names for table in probes):
@@ -92,7 +94,7 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
         columns,
         {
             **about,
-            "sensitivity": tried,
+            **tried,
             "probes": [path.stem for path in knn],
             "classes": tables.metadata(predictions)["classes"],
         },

@@ -1,9 +1,11 @@
 """Draw the figures of one run."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from depthlens import tables
 from depthlens.chapters.difficulty import figures as difficulty
+from depthlens.chapters.difficulty.material import Drawing
 from depthlens.errors import ArtifactError
 from depthlens.figures import style
 from depthlens.stages.runs import read_images_of, read_run
@@ -18,9 +20,12 @@ def run(
     history: Path,
     probes: Path,
     depth: Path,
+    test_scores: Path,
     convergence: Path,
     output: Path,
     cfg: dict,
+    train_depth: Path | None = None,
+    train_scores: Path | None = None,
 ) -> None:
     """Write every figure of the chapter as SVG and PNG, and what is to be said about them.
 
@@ -28,11 +33,13 @@ def run(
     ----------
     train_images, test_images : path
         Tables of images.
-    history, probes, depth, convergence : path
-        Of one run, in results/{dataset}/{model}/seed{n}/.
+    history, probes, depth, test_scores, convergence : path
+        Of one run, in results/{dataset}/{model}/seed{n}/; depth and scores are the test images'.
     output : path
         Folder for {name}.svg, {name}.png and captions.json, which gives title, sentence and
         alternative text of each.
+    train_depth, train_scores : path, optional
+        Of the training images, both where they are studied: more figures are drawn then.
     cfg : dict
         Block `figures` of config.yaml: gallery_images, confidence_level, dpi.
 
@@ -41,7 +48,14 @@ def run(
     ArtifactError
         If a table is missing, damaged, or does not belong to the others.
     """
-    results = read_run(depth=depth, probes=probes, convergence=convergence)
+    results = read_run(
+        depth=depth,
+        probes=probes,
+        convergence=convergence,
+        scores=test_scores,
+        train_depth=train_depth,
+        train_scores=train_scores,
+    )
     curves = tables.read(history, _HISTORY_COLUMNS).to_pandas()
     if curves.empty:
         raise ArtifactError(f"{history}: holds no epoch; delete it and run again")
@@ -56,12 +70,17 @@ def run(
         gallery_images=cfg["gallery_images"],
         confidence_level=cfg["confidence_level"],
     )
+    write(difficulty.draw(material), Path(output), dpi=cfg["dpi"])
+
+
+def write(drawings: Iterable[tuple[str, Drawing]], folder: Path, *, dpi: int) -> None:
+    """Write figures as SVG and PNG, and captions.json with what is to be said about each."""
     captions = {}
-    for name, drawing in difficulty.draw(material):
-        style.save(drawing.figure, Path(output) / name, dpi=cfg["dpi"])
+    for name, drawing in drawings:
+        style.save(drawing.figure, folder / name, dpi=dpi)
         captions[name] = {
             "title": drawing.title,
             "sentence": drawing.sentence,
             "alt": drawing.alt,
         }
-    tables.write_json(Path(output) / "captions.json", captions)
+    tables.write_json(folder / "captions.json", captions)

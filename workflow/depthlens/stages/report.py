@@ -3,12 +3,18 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 from depthlens import ledger, tables
-from depthlens.chapters.difficulty import FIGURES
-from depthlens.chapters.difficulty.section import section
+from depthlens.chapters.difficulty import (
+    ENSEMBLE_FIGURES,
+    FIGURES,
+    TRAIN_FIGURES,
+    ensemble_section,
+)
+from depthlens.chapters.difficulty.section import scores_table, section
 from depthlens.chapters.difficulty.summary import numbers, plain
 from depthlens.errors import ArtifactError
 from depthlens.prose import count, number
@@ -23,10 +29,29 @@ from depthlens.report.page import (
     render,
     render_machine,
 )
-from depthlens.stages.runs import read_images_of, read_run, same_length
+from depthlens.stages.runs import (
+    read_ensemble,
+    read_images_of,
+    read_runs,
+    same_length,
+    unconverged,
+)
 
 _TITLE = "Which images are hard for a network, and why"
 _MADE_WITH = "How long it took, and on which machine"
+
+
+class EnsemblePaths(NamedTuple):
+    """What the report reads of all networks of one dataset and model."""
+
+    figures: Path
+    """captions.json in the folder of the figures"""
+    card: Path
+    reliability: Path
+    train: Path
+    """training images"""
+    test: Path
+    """test images"""
 
 
 def run(
@@ -36,11 +61,15 @@ def run(
     depth: Sequence[Path],
     probes: Sequence[Path],
     convergence: Sequence[Path],
+    scores: Sequence[Path],
     history: Sequence[Path],
     images: Sequence[Path],
     output_html: Path,
     output_json: Path,
     config: Mapping,
+    train_depth: Sequence[Path] = (),
+    train_scores: Sequence[Path] = (),
+    ensembles: Sequence[EnsemblePaths] = (),
 ) -> None:
     """Write the page, summary.json and, beside the page, machine.html.
 
@@ -50,14 +79,19 @@ def run(
 
     Parameters
     ----------
-    figures, depth, probes, convergence, history, images : sequences of path
+    figures, depth, probes, convergence, scores, history, images : sequences of path
         One of each a run, in the same order: captions.json in the folder of its figures, tables
-        in results/{dataset}/{model}/seed{n}/, and the test images.
+        in results/{dataset}/{model}/seed{n}/ (depth and scores those of the test images), and the
+        test images.
     claims : path
         claims.csv.
     output_html, output_json : path
     config : mapping
         The resolved configuration; `figures.confidence_level` is that of every interval.
+    train_depth, train_scores : sequences of path
+        Tables of the training images of each run; none where they are not studied.
+    ensembles : sequence of EnsemblePaths
+        One for each dataset and model that has replicates.
 
     Raises
     ------
@@ -66,33 +100,47 @@ def run(
     ArtifactError
         If a file is missing, damaged, or does not belong to the others.
     """
-    lists = {
-        "figures": figures,
-        "depth": depth,
-        "probes": probes,
-        "convergence": convergence,
-        "history": history,
-        "images": images,
-    }
-    same_length(**lists)
+    same_length(figures=figures, depth=depth, history=history, images=images)
     findings = ledger.read(claims)
     level = {"confidence_level": config["figures"]["confidence_level"]}
-    pictures = _pictures(figures)
-    sections, found = [], []
+    names = (*FIGURES, *(TRAIN_FIGURES if train_depth else ()))
+    asked = [(path, names) for path in figures]
+    asked += [(ensemble.figures, ENSEMBLE_FIGURES) for ensemble in ensembles]
+    pictures = _pictures(asked)
+    sections, found, warned = [], [], {}
     benchmarks: dict[Path, str] = {}
-    for index, paths in enumerate(zip(depth, probes, convergence, strict=True)):
-        of_run = read_run(depth=paths[0], probes=paths[1], convergence=paths[2])
-        test = read_images_of(of_run, images[index], depth=paths[0])
+    runs = read_runs(
+        depth=depth,
+        probes=probes,
+        convergence=convergence,
+        scores=scores,
+        train_depth=train_depth,
+        train_scores=train_scores,
+    )
+    for index, (paths, of_run) in enumerate(runs):
+        test = read_images_of(of_run, images[index], depth=paths["depth"])
         epochs = tables.read(history[index], ["epoch"]).to_pandas()
         sections.append(section(of_run, test, epochs, pictures[index], **level))
         found.append(numbers(of_run, test.factors, **level))
+        warned.setdefault((of_run.dataset, of_run.model), []).append(paths["convergence"])
         benchmarks[Path(images[index]).parent / "benchmarks"] = of_run.dataset
-        folder = Path(paths[1]).parent / "benchmarks"
+        folder = Path(paths["probes"]).parent / "benchmarks"
         benchmarks[folder] = f"{of_run.dataset} · {of_run.model} · seed {of_run.seed}"
+
+    together, of_ensembles = [], []
+    for paths, drawn in zip(ensembles, pictures[len(figures) :], strict=True):
+        ensemble = read_ensemble(
+            card=paths.card, reliability=paths.reliability, train=paths.train, test=paths.test
+        )
+        warning = unconverged(warned.get((ensemble.dataset, ensemble.model), []))
+        together.append(ensemble_section.section(ensemble, drawn, warning=warning))
+        of_ensembles.append(ensemble_section.numbers(ensemble, **level))
 
     page = Page(
         title=_TITLE,
+        ensembles=together,
         runs=sections,
+        scores=scores_table(),
         claims=claims_table(findings),
         config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
     )
@@ -106,6 +154,7 @@ def run(
         output_json,
         {
             "runs": found,
+            "ensembles": of_ensembles,
             "claims": [
                 {name: plain(value) for name, value in dataclasses.asdict(finding).items()}
                 for finding in findings
@@ -116,15 +165,16 @@ def run(
     tables.write_text(output_html, html)
 
 
-def _pictures(figures: Sequence[Path]) -> list[list[Picture]]:
-    captions = [tables.read_json(path) for path in figures]
-    stems = []
-    for path, caption in zip(figures, captions, strict=True):
-        if missing := [name for name in FIGURES if name not in caption]:
+def _pictures(asked: Sequence[tuple[Path, Sequence[str]]]) -> list[list[Picture]]:
+    """The figures that lie beside each captions.json, in the order of their names."""
+    captions, stems = [], []
+    for path, names in asked:
+        captions.append(tables.read_json(path))
+        if missing := [name for name in names if name not in captions[-1]]:
             raise ArtifactError(
                 f"{path}: says nothing about {', '.join(missing)}; delete it and run again"
             )
-        stems += [Path(path).parent / name for name in FIGURES]
+        stems += [Path(path).parent / name for name in names]
     try:
         sources = iter(figure_sources(stems))
     except FileNotFoundError as error:
@@ -138,9 +188,9 @@ def _pictures(figures: Sequence[Path]) -> list[list[Picture]]:
                 alt=caption[name]["alt"],
                 source=next(sources),
             )
-            for name in FIGURES
+            for name in names
         ]
-        for caption in captions
+        for (_, names), caption in zip(asked, captions, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Read what the stages that look at results need of one run."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 
 from depthlens import tables
-from depthlens.chapters.difficulty.tables import Run
+from depthlens.chapters.difficulty.ensemble import CARD, RELIABILITY, Ensemble
+from depthlens.chapters.difficulty.tables import Run, Split
 from depthlens.errors import ArtifactError, StudyError
 
 _DEPTH_COLUMNS = ("example_id", "label", "prediction", "confidence", "correct", "depth")
+_VARIANTS = ("example_id", "depth", "depth_last_probe", "depth_label")
+_ON_TRAIN = "depth_self_voting"
 _PROBE_COLUMNS = (
     "name",
     "kind",
@@ -48,25 +51,48 @@ def identify(path: Path | str) -> Identity:
     raise StudyError(f"{path}: not in a folder {{dataset}}/{{model}}/seed{{n}}/ of a run")
 
 
-def read_run(*, depth: Path, probes: Path, convergence: Path) -> Run:
+def read_run(
+    *,
+    depth: Path,
+    probes: Path,
+    convergence: Path,
+    scores: Path,
+    train_depth: Path | None = None,
+    train_scores: Path | None = None,
+) -> Run:
     """Read the outcome of one run.
 
     Parameters
     ----------
-    depth, probes, convergence : path
-        Tables of depths and of probes, and what the convergence check measured.
+    depth, scores : path
+        Tables of the test images.
+    probes, convergence : path
+        Table of probes, and what the convergence check measured.
+    train_depth, train_scores : path, optional
+        Tables of the training images, both where they are studied.
 
     Raises
     ------
     ArtifactError
         If one is missing, damaged or empty, or they do not belong together.
+    StudyError
+        If only one of the tables of training images is given.
     """
+    if (train_depth is None) != (train_scores is None):
+        raise StudyError(
+            f"{train_depth or train_scores}: depths and scores of training images go together; "
+            "give both or neither"
+        )
     identity = identify(depth)
     classes = tables.metadata(depth).get("classes")
     if not classes:
         raise ArtifactError(f"{depth}: its metadata lacks the classes; delete it and run again")
     about = tables.read(probes, _PROBE_COLUMNS)
     outcome = tables.read(depth, (*_DEPTH_COLUMNS, "knn"))
+    test = read_split(depth, scores)
+    train = None
+    if train_depth and train_scores:
+        train = read_split(train_depth, train_scores, of_training=True)
     knn = tables.matrix(outcome["knn"])
     if knn.shape[1] != about.num_rows:
         raise ArtifactError(
@@ -86,12 +112,12 @@ def read_run(*, depth: Path, probes: Path, convergence: Path) -> Run:
                 f"{depth}: {name} must be between 0 and {top}, not {examples[name].min()} to "
                 f"{examples[name].max()}; delete it and run again"
             )
-    check = tables.read_json(convergence)
-    if missing := [key for key in _CONVERGENCE_KEYS if key not in check]:
-        raise ArtifactError(f"{convergence}: lacks {', '.join(missing)}; delete it and run again")
+    check = _read_convergence(convergence)
     return Run(
         **identity._asdict(),
         classes=classes,
+        test=test,
+        train=train,
         examples=examples.astype({"depth": np.int64, "label": np.int64, "prediction": np.int64}),
         knn=knn,
         probes=pd.DataFrame(
@@ -112,6 +138,105 @@ def read_run(*, depth: Path, probes: Path, convergence: Path) -> Run:
     )
 
 
+def read_runs(**paths: Sequence[Path]) -> Iterator[tuple[dict[str, Path], Run]]:
+    """Read several runs, one after the other.
+
+    Parameters
+    ----------
+    **paths : sequences of path
+        What `read_run` takes, one of each a run, in the same order; empty ones are left out if
+        they are of training images.
+
+    Yields
+    ------
+    (dict, Run)
+        The paths of a run, by what they are, and the run.
+
+    Raises
+    ------
+    StudyError
+        If the sequences differ in length or are empty.
+    """
+    given = {name: each for name, each in paths.items() if each or not name.startswith("train_")}
+    same_length(**given)
+    for each in zip(*given.values(), strict=True):
+        of_run = dict(zip(given, each, strict=True))
+        yield of_run, read_run(**of_run)
+
+
+def read_split(depth: Path, scores: Path, *, of_training: bool = False) -> Split:
+    """Read what a network gave each example of a split.
+
+    Raises
+    ------
+    ArtifactError
+        If a table is missing, damaged or empty, or they are about other examples.
+    """
+    names = (*_VARIANTS, _ON_TRAIN) if of_training else _VARIANTS
+    table = tables.read(depth, (*names, "depth_by_k"))
+    about = tables.metadata(depth)
+    if missing := [key for key in ("sensitivity", "n_neighbors") if key not in about]:
+        raise ArtifactError(
+            f"{depth}: its metadata lacks {', '.join(missing)}; delete it and run again"
+        )
+    if not table.num_rows:
+        raise ArtifactError(f"{depth}: holds no example")
+    found = tables.read(scores).to_pandas()
+    if "example_id" not in found or not np.array_equal(
+        found["example_id"], table["example_id"].to_numpy()
+    ):
+        raise ArtifactError(f"{scores}: not about the examples of {depth}; delete it, run again")
+    return Split(
+        depths=pd.DataFrame({name: table[name].to_numpy().astype(np.int64) for name in names}),
+        depth_by_k=tables.matrix(table["depth_by_k"]),
+        ks=tuple(about["sensitivity"]),
+        n_neighbors=int(about["n_neighbors"]),
+        scores=found.drop(columns="example_id"),
+    )
+
+
+def read_ensemble(*, card: Path, reliability: Path, train: Path, test: Path) -> Ensemble:
+    """Read what all networks of one dataset and model say together.
+
+    Parameters
+    ----------
+    card, reliability : path
+        Tables in results/{dataset}/{model}/.
+    train, test : path
+        Tables of the images that the card is about.
+
+    Raises
+    ------
+    ArtifactError
+        If one is missing, damaged or empty, or they do not belong together.
+    """
+    about = tables.metadata(card)
+    if missing := [key for key in ("classes", "n_networks", "probes") if key not in about]:
+        raise ArtifactError(
+            f"{card}: its metadata lacks {', '.join(missing)}; delete it and run again"
+        )
+    rows = tables.read(card, CARD).to_pandas()
+    if rows.empty:
+        raise ArtifactError(f"{card}: holds no image")
+    images = {"train": tables.read_images(train), "test": tables.read_images(test)}
+    for split, path in (("train", train), ("test", test)):
+        asked = rows.loc[rows["split"] == split, "split_id"]
+        strange = about["classes"] != images[split].classes
+        if strange or not asked.isin(images[split].example_id).all():
+            raise ArtifactError(f"{card}: not about the images of {path}; delete it, run again")
+    folder = Path(card).resolve().parent
+    return Ensemble(
+        dataset=folder.parent.name,
+        model=folder.name,
+        classes=about["classes"],
+        n_networks=int(about["n_networks"]),
+        n_probes=len(about["probes"]),
+        card=rows,
+        reliability=tables.read(reliability, RELIABILITY).to_pandas(),
+        images=images,
+    )
+
+
 def read_images_of(run: Run, path: Path, *, depth: Path) -> tables.Images:
     """Read the test images of a run.
 
@@ -126,6 +251,20 @@ def read_images_of(run: Run, path: Path, *, depth: Path) -> tables.Images:
     return images
 
 
+def unconverged(convergence: Sequence[Path]) -> str | None:
+    """What to write on figures of networks of which some did not converge; None if all did.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing or does not say whether the network converged.
+    """
+    failed = sum(not _read_convergence(path)["converged"] for path in convergence)
+    if not failed:
+        return None
+    return f"{failed} of {len(convergence)} networks that were checked did not converge"
+
+
 def same_length(**lists: Sequence) -> None:
     """Refuse lists that should name one file a run but differ in length.
 
@@ -138,6 +277,13 @@ def same_length(**lists: Sequence) -> None:
         raise StudyError(f"one file a run is needed of each kind, not {found}")
     if not all(lists.values()):
         raise StudyError("no run is given; a study needs at least one")
+
+
+def _read_convergence(path: Path) -> dict:
+    check = tables.read_json(path)
+    if missing := [key for key in _CONVERGENCE_KEYS if key not in check]:
+        raise ArtifactError(f"{path}: lacks {', '.join(missing)}; delete it and run again")
+    return check
 
 
 def _shape(value: object) -> str:

@@ -13,5 +13,21 @@ FIGURES = (
     "depth_by_class",
     "knn_accuracy_by_probe",
     "depth_by_factor",
+    "score_with_depth",
+    "score_correlations",
+    "depth_by_k",
+    "depth_by_reference",
     "probe_table",
 )
+"""of every run"""
+
+TRAIN_FIGURES = ("train_and_test_depth", "self_voting")
+"""of runs whose training images are studied too"""
+
+ENSEMBLE_FIGURES = (
+    "four_corners",
+    "corner_galleries",
+    "consensus_by_depth",
+    "reliability",
+)
+"""of all networks of one dataset and model together"""

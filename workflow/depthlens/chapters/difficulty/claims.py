@@ -1,10 +1,12 @@
 """What has been said about prediction depth, and what a study finds of it.
 
-Every measure is a function of one tally: how many test images there are of each depth, right or
-wrong, and class. Resampling the images then only means to tally them again.
+Most measures are functions of one tally: how many test images there are of each depth, right or
+wrong, and class. Resampling the images then only means to tally them again. The others compare
+depth with another number that each image has.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ MIN_IMAGES = 30
 
 _PAPER = "Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647"
 _COURSE = "course material on prediction depth with six shapes"
+_VOTING = "implementations of prediction depth in which training images are their own neighbours"
 _LAST_TWO = (
     "the last two depths that can occur (a depth whose probe equals the one before it cannot)"
 )
@@ -78,6 +81,29 @@ CLAIMS = (
         _COURSE,
         f"error rate on test images of {_LAST_TWO}, divided by that on images of the first two",
         Threshold(at_least=5, at_most=20),
+    ),
+    _claim(
+        "deep-are-learned-late",
+        "The deeper an image, the later it is learned.",
+        _PAPER,
+        "Spearman correlation between depth and the iteration at which an image is learned, over "
+        "test images",
+        Threshold(above=0),
+    ),
+    _claim(
+        "deep-have-small-margins",
+        "The deeper an image, the smaller the network's output margin.",
+        _PAPER,
+        "Spearman correlation between depth and output margin, over test images",
+        Threshold(below=0),
+    ),
+    _claim(
+        "self-votes-hide-depth",
+        "Training images that vote for themselves seem shallower than they are.",
+        _VOTING,
+        "mean depth of the training images, each left out of its own neighbours, minus their mean "
+        "depth where each is counted among them",
+        Threshold(above=0),
     ),
 )
 
@@ -163,17 +189,25 @@ def evaluate(
                 successes / seeds, n / seeds, confidence_level=confidence_level
             )
             return Measurement(value=successes / n, low=float(low), high=float(high), n=round(n))
-        statistic, n = _STATISTICS[claim.id](counts, possible, first.classes)
+        if claim.id in _OF_EACH:
+            of_times, n = _OF_EACH[claim.id](runs)
+            value = of_times(np.ones(n))
+        else:
+            statistic, n = _STATISTICS[claim.id](counts, possible, first.classes)
+            value = statistic(counts)
+
+            def of_times(times: NDArray) -> float:
+                return statistic(resampled(times))
+
         low, high = intervals.bootstrap(
-            lambda times: statistic(resampled(times)),
-            images,
+            of_times,
+            n if claim.id in _OF_EACH else images,
             confidence_level=confidence_level,
             samples=bootstrap_samples,
             seed=bootstrap_seed,
         )
         # Resampled points are noisier than the points themselves, which pulls a rank correlation
         # away from -1: its percentile interval may end short of the value.
-        value = statistic(counts)
         return Measurement(value=value, low=min(low, value), high=max(high, value), n=round(n))
 
     findings = []
@@ -291,6 +325,52 @@ def _error_ratio(
     return statistic, n
 
 
+def _with_score(name: str, runs: Sequence[Run]) -> tuple[Callable[[NDArray], float], int]:
+    """Rank correlation of depth with a score, mean of the runs, by how often each image counts."""
+    pairs = []
+    for run in runs:
+        if name not in run.test.scores:
+            raise NotTestableError(f"{name.replace('_', ' ')} was not computed")
+        score = run.test.scores[name].to_numpy(np.float64)
+        if not np.isfinite(score).all():
+            raise NotTestableError(f"some test images have no {name.replace('_', ' ')}")
+        depth = run.test.depths["depth"].to_numpy(np.float64)
+        if len(depth) < 3 or not np.ptp(score) or not np.ptp(depth):
+            raise NotTestableError(f"depth or {name.replace('_', ' ')} is the same for all images")
+        pairs.append((stats.rankdata(depth), stats.rankdata(score)))
+
+    # An example keeps its rank in every resample, as in `comparisons.rank_correlations`.
+    def of_times(times: NDArray) -> float:
+        return float(np.mean([_weighted_correlation(a, b, times) for a, b in pairs]))
+
+    return of_times, len(pairs[0][0])
+
+
+def _weighted_correlation(a: NDArray, b: NDArray, weights: NDArray) -> float:
+    a, b = a - np.average(a, weights=weights), b - np.average(b, weights=weights)
+    scale = np.sqrt((weights @ a**2) * (weights @ b**2))
+    return float((weights * a) @ b / scale) if scale > 0 else np.nan
+
+
+def _self_voting(runs: Sequence[Run]) -> tuple[Callable[[NDArray], float], int]:
+    """Mean difference that self-votes make, by how often each training image counts."""
+    if any(run.train is None for run in runs):
+        raise NotTestableError("the depth of training images is not studied")
+    differences = np.mean(
+        [
+            run.train.depths["depth"].to_numpy() - run.train.depths["depth_self_voting"].to_numpy()
+            for run in runs
+        ],
+        axis=0,
+    )
+    return lambda times: float(times @ differences / times.sum()), len(differences)
+
+
+_OF_EACH: dict[str, Callable[[Sequence[Run]], tuple[Callable[[NDArray], float], int]]] = {
+    "deep-are-learned-late": partial(_with_score, "iteration_learned"),
+    "deep-have-small-margins": partial(_with_score, "output_margin"),
+    "self-votes-hide-depth": _self_voting,
+}
 _PROPORTIONS: dict[str, Callable[[Tally, NDArray[np.bool_]], tuple[float, float]]] = {
     "shallowest-are-right": lambda counts, possible: _accuracy_at(counts, [0]),
     "deepest-are-wrong": lambda counts, possible: _accuracy_at(counts, _last_two(possible)),

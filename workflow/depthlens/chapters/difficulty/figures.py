@@ -4,21 +4,26 @@ A figure is a function that draws and returns a `Drawing`; `draw` calls all of t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from depthlens.chapters.difficulty import FIGURES
+from depthlens.chapters.difficulty import FIGURES, TRAIN_FIGURES, comparison_figures
 from depthlens.chapters.difficulty import tables as tidy
-from depthlens.chapters.difficulty.summary import convergence_note, factor_sentence, with_interval
+from depthlens.chapters.difficulty.material import (
+    DEPTH_LABEL,
+    Drawing,
+    Material,
+    depth_axis,
+    frame,
+    mark_impossible,
+)
+from depthlens.chapters.difficulty.summary import factor_sentence, with_interval
 from depthlens.chapters.difficulty.tables import Run
 from depthlens.datasets import shapes
 from depthlens.figures import plots, style
 from depthlens.prose import count, joined, number, percent, shortened, some
-from depthlens.tables import Images
 
 MOST_PANELS = 20
 """classes that small multiples have room for: of more, the hardest are shown"""
@@ -38,42 +43,9 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A figure with what is to be said about it."""
-
-    figure: Figure
-    title: str
-    sentence: str
-    """the finding, computed from the data"""
-    alt: str
-    """what is to be seen, for who does not see it"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """All that the figures of one run are drawn from."""
-
-    run: Run
-    train: Images
-    test: Images
-    history: pd.DataFrame
-    gallery_images: int = 32
-    confidence_level: float = 0.95
-    colours: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "colours", style.palette(self.run.classes))
-
-    @property
-    def bars(self) -> str:
-        """What the error bars are."""
-        return f"bars: {percent(self.confidence_level)} intervals"
-
-
 def draw(material: Material) -> Iterator[tuple[str, Drawing]]:
-    """Every figure of `FIGURES`, by name, one after the other."""
-    for name in FIGURES:
+    """Every figure of `FIGURES`, and of `TRAIN_FIGURES` where training images are studied."""
+    for name in (*FIGURES, *(TRAIN_FIGURES if material.run.train is not None else ())):
         with style.styled():
             drawing = _FIGURES[name](material)
         yield name, drawing
@@ -116,7 +88,7 @@ def sample_grid(material: Material) -> Drawing:
     part = "" if len(shown) == len(present) else f", the first {len(shown)} of them shown"
     channels, height, pixels = train.images.shape[1:]
     kind = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -171,7 +143,7 @@ def training_curves(material: Material) -> Drawing:
     )
     axes[0, 1].legend(loc="lower right")
     title = f"How {run.model} learned {run.dataset}"
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -226,12 +198,12 @@ def depth_histogram(material: Material) -> Drawing:
             ax.text(
                 row.depth, height + top * 0.02, count(row.n), ha="center", va="bottom", fontsize=8.5
             )
-    ax.set(ylim=(0, top * 1.13), xlabel=_DEPTH_LABEL, ylabel="share of test images")
+    ax.set(ylim=(0, top * 1.13), xlabel=DEPTH_LABEL, ylabel="share of test images")
     plots.percent_axis(ax.yaxis)
-    _depth_axis(figure, ax, run)
+    depth_axis(figure, ax, run)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     title = "Where the network's answer settles"
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -290,10 +262,10 @@ def accuracy_by_depth(material: Material) -> Drawing:
         transform=ax.get_yaxis_transform(),
     )
     ax.spines.left.set_bounds(0, 1)
-    ax.set(ylim=(0, 1.14), xlabel=_DEPTH_LABEL, ylabel="accuracy of the network")
+    ax.set(ylim=(0, 1.14), xlabel=DEPTH_LABEL, ylabel="accuracy of the network")
     ax.set_yticks(np.linspace(0, 1, 6))
     plots.percent_axis(ax.yaxis)
-    _depth_axis(figure, ax, run)
+    depth_axis(figure, ax, run)
     # Beside the line, at whichever end the curve is farther from it.
     ends = there["accuracy"].iloc[[0, -1]].to_numpy()
     left = abs(ends[0] - overall) > abs(ends[1] - overall)
@@ -310,7 +282,7 @@ def accuracy_by_depth(material: Material) -> Drawing:
         transform=ax.get_yaxis_transform(),
     )
     title = "Accuracy on early and on late settled images"
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -346,7 +318,7 @@ def gallery_easiest(material: Material) -> Drawing:
     title = "The easiest test images"
     order = np.lexsort((chosen["example_id"], chosen["depth"], chosen["label"]))
     figure = _gallery(material, rows[order])
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -384,7 +356,7 @@ def gallery_hardest(material: Material) -> Drawing:
     chosen = run.examples.loc[rows]
     title = "The hardest test images"
     figure = _gallery(material, rows)
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -475,7 +447,7 @@ def class_mix_by_depth(material: Material) -> Drawing:
     title = "Which classes settle where"
     part = "" if len(shown) == len(classes) else f" · the {MOST_PANELS} hardest classes"
     empty = len(per_depth) - len(depths)
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -526,7 +498,7 @@ def depth_by_class(material: Material) -> Drawing:
             continue
         row = shown.iloc[index]
         part = table[table["label"] == row["label"]]
-        _mark_impossible(ax, run, text=False)
+        mark_impossible(ax, run, text=False)
         ax.bar(depths, part["of_class"], color=material.colours[row["label"]], width=0.8)
         plots.error_bars(
             ax,
@@ -574,7 +546,7 @@ def depth_by_class(material: Material) -> Drawing:
             axes.flat[index].tick_params(labelbottom=True)
     title = "How deep the images of each class are"
     part = "" if len(shown) == len(classes) else f" · the {MOST_PANELS} hardest classes"
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -642,7 +614,7 @@ def knn_accuracy_by_probe(material: Material) -> Drawing:
     plots.category_axis(figure, ax, [str(i) for i in x], run.probe_names)
     ax.legend(loc="best")
     title = "What the activations know along the network"
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -681,7 +653,7 @@ def depth_by_factor(material: Material) -> Drawing:
         axes[0, 0].set_axis_off()
         reason = "No factor varies together with depth in this test set."
         axes[0, 0].text(0.5, 0.5, reason, ha="center", va="center", color=style.MUTED)
-        _frame(figure, material, title, f"n = {count(len(run.examples))} test images")
+        frame(figure, material, title, f"n = {count(len(run.examples))} test images")
         return Drawing(figure, title, reason, reason)
     rows, columns = plots.grid_shape(len(shown), most_columns=4)
     figure, axes = style.canvas(rows * 2.15, rows=rows, columns=columns, sharey=True)
@@ -722,7 +694,7 @@ def depth_by_factor(material: Material) -> Drawing:
         min(run.n_depths - 0.8, inside["mean_depth"].max() + 0.25 * spread),
     )
     part = "" if len(shown) == len(table) else f" · the {MOST_PANELS} strongest"
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -763,7 +735,7 @@ def probe_table(material: Material) -> Drawing:
     figure, axes = style.canvas(0.24 * (len(rows) + 1))
     plots.text_table(figure, axes[0, 0], header, rows)
     title = f"Where {run.model} was probed"
-    _frame(
+    frame(
         figure,
         material,
         title,
@@ -797,47 +769,14 @@ _FIGURES = {
     "depth_by_class": depth_by_class,
     "knn_accuracy_by_probe": knn_accuracy_by_probe,
     "depth_by_factor": depth_by_factor,
+    "score_with_depth": comparison_figures.score_with_depth,
+    "score_correlations": comparison_figures.score_correlations,
+    "depth_by_k": comparison_figures.depth_by_k,
+    "depth_by_reference": comparison_figures.depth_by_reference,
     "probe_table": probe_table,
+    "train_and_test_depth": comparison_figures.train_and_test_depth,
+    "self_voting": comparison_figures.self_voting,
 }
-_DEPTH_LABEL = "prediction depth: the probe from which all later ones agree with the network"
-
-
-def _frame(figure: Figure, material: Material, title: str, subtitle: str, **labels: str) -> None:
-    note = convergence_note(material.run)
-    style.frame(figure, title=title, subtitle=subtitle, note=note, **labels)
-
-
-def _depth_axis(figure: Figure, ax: Axes, run: Run) -> None:
-    plots.category_axis(figure, ax, [str(depth) for depth in range(run.n_depths)], run.depth_names)
-    _mark_impossible(ax, run, text=True)
-
-
-def _mark_impossible(ax: Axes, run: Run, *, text: bool) -> None:
-    """Hatch the depths that cannot occur, and say why."""
-    for depth in np.flatnonzero(~run.possible):
-        ax.axvspan(
-            depth - 0.5,
-            depth + 0.5,
-            facecolor="#f3f5f8",
-            edgecolor=style.FAINT,
-            hatch="///",
-            linewidth=0,
-            zorder=0.5,
-        )
-        if text:
-            ax.text(
-                depth,
-                0.03,
-                f"impossible (= {shortened(run.probe_names[depth - 1], 12)})",
-                transform=ax.get_xaxis_transform(),
-                rotation=90,
-                ha="center",
-                va="bottom",
-                fontsize=8.5 if run.n_depths <= 24 else 7,
-                color=style.MUTED,
-                bbox={"facecolor": "#f3f5f8", "edgecolor": "none", "pad": 1.5},
-                zorder=3,
-            )
 
 
 def _impossible_sentence(run: Run, depths: list[int]) -> str:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from depthlens.chapters.difficulty import comparisons
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.chapters.difficulty.summary import convergence_note, explanation
-from depthlens.chapters.difficulty.tables import Run
+from depthlens.chapters.difficulty.tables import Run, Split
 from depthlens.prose import count, joined, number, percent
 from depthlens.report.page import (
     Card,
@@ -19,9 +20,11 @@ from depthlens.report.page import (
     Thumbnail,
     image_source,
 )
+from depthlens.scores.catalogue import BY_NAME
 from depthlens.tables import Images
 
 _THUMBNAILS = 12
+_SPLITS = {"test": "test images", "train": "training images"}
 
 
 def section(
@@ -64,7 +67,33 @@ def section(
             _factor_table(
                 name, tidy.by_factor(run, images.factors, **level), run.examples["label"].nunique()
             ),
+            _score_table(name, comparisons.with_depth(run, **level)),
+            _pair_table(name, run, confidence_level),
+            *(
+                _k_table(name, split, of_split, confidence_level)
+                for split, of_split in run.splits.items()
+            ),
             _probe_table(name, tidy.by_probe(run, **level)),
+        ],
+    )
+
+
+def scores_table() -> Table:
+    """What every score is: its formula, range, direction and source."""
+    return Table(
+        id="table-scores",
+        caption="Scores of difficulty",
+        columns=["score", "column", "formula", "range", "harder where", "source"],
+        rows=[
+            [
+                Cell(score.title),
+                Cell(score.name),
+                Cell(score.formula),
+                Cell(f"{_end(score.low)} … {_end(score.high)}"),
+                Cell("larger" if score.harder > 0 else "smaller"),
+                Cell(score.source),
+            ]
+            for score in BY_NAME.values()
         ],
     )
 
@@ -110,6 +139,10 @@ def _figure(value: float, digits: int = 2) -> Cell:
 
 def _between(low: float, high: float) -> Cell:
     return Cell(f"{percent(low, 1)} – {percent(high, 1)}", float(low))
+
+
+def _end(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−").replace("inf", "∞")
 
 
 def _class_table(name: str, table: pd.DataFrame) -> Table:
@@ -182,6 +215,79 @@ def _factor_table(name: str, table: pd.DataFrame, n_classes: int) -> Table:
                 Cell("all" if len(row["classes"]) == n_classes else joined(row["classes"])),
             ]
             for row in table.to_dict("records")
+        ],
+    )
+
+
+def _correlation(row: object) -> list[Cell]:
+    return [
+        _figure(row.correlation, 3),
+        _figure(row.low, 3),
+        _figure(row.high, 3),
+        Cell(count(row.n), row.n),
+    ]
+
+
+def _score_table(name: str, table: pd.DataFrame) -> Table:
+    return Table(
+        id=f"{name}-scores",
+        caption="Scores and prediction depth: rank correlation ρ, scores turned so that larger "
+        "means harder",
+        columns=["score", "images", "ρ with depth", "low", "high", "n"],
+        rows=[
+            [Cell(comparisons.title_of(row.score)), Cell(_SPLITS[row.split]), *_correlation(row)]
+            for row in table.itertuples()
+        ],
+    )
+
+
+def _pair_table(name: str, run: Run, confidence_level: float) -> Table:
+    values = comparisons.oriented(run.test)
+    found = comparisons.rank_correlations(values.to_numpy(), confidence_level=confidence_level)
+    table = comparisons.by_pair(list(values.columns), found)
+    return Table(
+        id=f"{name}-correlations",
+        caption="All pairs of scores on the test images: rank correlation ρ, strongest first",
+        columns=["score", "and score", "ρ", "low", "high", "n"],
+        rows=[
+            [
+                Cell(comparisons.title_of(row.a)),
+                Cell(comparisons.title_of(row.b)),
+                *_correlation(row),
+            ]
+            for row in table.itertuples()
+        ],
+    )
+
+
+def _k_table(name: str, split: str, of_split: Split, level: float) -> Table:
+    return Table(
+        id=f"{name}-neighbours-{split}",
+        caption=f"Depth of {_SPLITS[split]} by number of neighbours",
+        columns=[
+            "k",
+            "mean depth",
+            "low",
+            "high",
+            f"ρ with depth at k = {of_split.n_neighbors}",
+            "low",
+            "high",
+            "other depth",
+            "interval",
+        ],
+        rows=[
+            [
+                Cell(count(row.k), int(row.k)),
+                _figure(row.mean_depth),
+                _figure(row.low),
+                _figure(row.high),
+                _figure(row.correlation, 3),
+                _figure(row.correlation_low, 3),
+                _figure(row.correlation_high, 3),
+                _share(row.changed),
+                _between(row.changed_low, row.changed_high),
+            ]
+            for row in comparisons.by_k(of_split, confidence_level=level).itertuples()
         ],
     )
 

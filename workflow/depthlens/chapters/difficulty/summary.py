@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from depthlens.chapters.difficulty import comparisons
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.chapters.difficulty.tables import Run
 from depthlens.prose import count, joined, number, percent
@@ -31,12 +32,14 @@ def numbers(run: Run, factors: Mapping[str, NDArray], *, confidence_level: float
     -------
     dict
         dataset, model, seed, converged, n_test, train_accuracy, test_accuracy, mean_depth, depths,
-        classes, factors, probes: lists of one object a row. Numbers that do not exist are None.
+        classes, factors, probes, scores (rank correlations with depth), neighbours (depth by k, of
+        each split), references (depth by reference): lists of one object a row. self_voting is
+        there if training images are studied. Numbers that do not exist are None.
     """
     level = {"confidence_level": confidence_level}
     depths = tidy.by_depth(run, **level)
     probes = tidy.by_probe(run, **level).drop(columns="probe")
-    return {
+    found = {
         "dataset": run.dataset,
         "model": run.model,
         "seed": run.seed,
@@ -46,11 +49,20 @@ def numbers(run: Run, factors: Mapping[str, NDArray], *, confidence_level: float
         "train_accuracy": plain(run.train_accuracy),
         "test_accuracy": plain(run.test_accuracy),
         "mean_depth": plain(run.examples["depth"].mean()),
-        "depths": _records(depths),
-        "classes": _records(tidy.by_class(run, **level)),
-        "factors": _records(tidy.by_factor(run, factors, **level)),
-        "probes": _records(probes),
+        "depths": records(depths),
+        "classes": records(tidy.by_class(run, **level)),
+        "factors": records(tidy.by_factor(run, factors, **level)),
+        "probes": records(probes),
+        "scores": records(comparisons.with_depth(run, **level)),
+        "neighbours": {
+            name: records(comparisons.by_k(split, **level)) for name, split in run.splits.items()
+        },
+        "references": records(comparisons.by_reference(run, **level)),
     }
+    if run.train is not None:
+        voting = comparisons.self_voting(run.train, **level)
+        found["self_voting"] = {name: plain(value) for name, value in voting._asdict().items()}
+    return found
 
 
 def plain(value: object) -> object:
@@ -171,7 +183,8 @@ def with_interval(row: pd.Series, value: str, low: str, high: str) -> str:
     return f"{number(row[value])} [{number(row[low])}, {number(row[high])}]"
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as JSON-ready objects."""
     rows = []
     for record in table.to_dict("records"):
         rows.append({str(name): plain(value) for name, value in record.items()})

@@ -15,8 +15,28 @@ FACTOR_BINS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
+class Split:
+    """What one network gave each example of one split: depths of several kinds, and scores."""
+
+    depths: pd.DataFrame
+    """one row an example: example_id, depth, depth_last_probe, depth_label (what the probes are to
+    agree with: the network, the last probe, the true label); of training images also
+    depth_self_voting, the depth if each were among its own neighbours"""
+    depth_by_k: NDArray[np.integer]
+    """shape (n_examples, len(ks)), depth with other numbers of neighbours"""
+    ks: tuple[int, ...]
+    n_neighbors: int
+    """the study's own number of neighbours"""
+    scores: pd.DataFrame
+    """one row an example, one column a score, NaN where it was not computed"""
+
+    def __len__(self) -> int:
+        return len(self.depths)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
-    """What is known about the test images of one trained network."""
+    """What is known about the images that one trained network was tested on, and trained on."""
 
     dataset: str
     model: str
@@ -24,6 +44,9 @@ class Run:
     classes: list[str]
     examples: pd.DataFrame
     """one row a test image: example_id, label, prediction, confidence, correct, depth"""
+    test: Split
+    train: Split | None = None
+    """None where the depth of training images is not studied"""
     knn: NDArray[np.integer]
     """shape (n_examples, n_probes), class given by the k-NN classifier of each probe"""
     probes: pd.DataFrame
@@ -33,6 +56,11 @@ class Run:
     test_accuracy: float
     min_train_accuracy: float
     converged: bool
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that are studied, by name."""
+        return {"test": self.test} | ({"train": self.train} if self.train is not None else {})
 
     @property
     def n_depths(self) -> int:

@@ -4,7 +4,7 @@
 function sortValue(row, column, numeric) {
   const cell = row.cells[column];
   const value = cell.dataset.sort === undefined ? cell.textContent.trim() : cell.dataset.sort;
-  return numeric ? Number(value) : value;
+  return numeric ? Number(value.replace("inf", "Infinity")) : value;
 }
 
 // Sort a table by a column. What is not a number stays at the end in both directions.
