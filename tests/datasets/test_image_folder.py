@@ -1,6 +1,7 @@
 """Image folders: which images there are, and what becomes of images of any size and kind."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,18 @@ class TestListing:
         with pytest.raises(StudyError, match=said) as caught:
             image_folder.listing(tmp_path, test_share=share, seed=0)
         assert len(str(caught.value).splitlines()) == 1
+
+    @pytest.mark.parametrize("name", [b"caf\xe9.png", b"a\nb.png"])
+    def test_a_name_that_is_no_line_of_text_is_refused(self, folder, name):
+        Path(os.fsdecode(os.fsencode(folder / "train/a") + b"/" + name)).write_bytes(b"")
+        with pytest.raises(StudyError, match=r"train/a holds a name that is no line of") as caught:
+            image_folder.listing(folder, **NONE)
+        assert str(caught.value).isprintable()
+
+    def test_names_in_any_script_and_with_any_space_are_taken(self, folder):
+        put(folder, "train/a/猫 – é at 10\u202fAM.png")
+        found = image_folder.listing(folder, **NONE)
+        assert "train/a/猫 – é at 10\u202fAM.png" in found.splits["train"]
 
     def test_a_folder_that_is_none_is_named(self, tmp_path):
         with pytest.raises(StudyError, match=r"datasets: .*nowhere is not a folder"):
@@ -273,3 +286,9 @@ class TestPixels:
         assert found.images[:, 0, 0, 0].tolist() == list(range(49, -1, -1))
         assert found.sha256[0] == hashlib.sha256((tmp_path / "49.png").read_bytes()).hexdigest()
         assert len(counted) == 50
+
+    def test_more_memory_than_there_is_says_what_to_lower(self, tmp_path):
+        with pytest.raises(StudyError, match=r"need \d+ GB of memory; lower height"):
+            image_folder.decode(
+                tmp_path, ["x"] * 10**6, size=(10**6, 10**6), channels=3, resize="pad"
+            )

@@ -59,6 +59,11 @@ class TestFiles:
         (tmp_path / "mine/data.py").write_text("")
         assert list(user_code.source_files("mine.data:f")) == ["mine.data"]
 
+    def test_a_copy_of_this_package_is_not_theirs(self, tmp_path):
+        write(tmp_path, mine="from depthlens import tables\n", depthlens__tables="")
+        (tmp_path / "depthlens/__init__.py").write_text("")
+        assert list(user_code.source_files("mine:f")) == ["mine"]
+
     def test_nothing_is_run(self, tmp_path):
         write(tmp_path, mine="raise SystemExit\n")
         assert list(user_code.source_files("mine:f")) == ["mine"]

@@ -157,7 +157,14 @@ def decode(
     StudyError
         That names the first file that is not a whole image.
     """
-    images = np.empty((len(names), channels, *size), np.uint8)
+    try:
+        images = np.empty((len(names), channels, *size), np.uint8)
+    except MemoryError:
+        needed = len(names) * channels * size[0] * size[1] / 1e9
+        raise StudyError(
+            f"datasets: {folder}: {len(names)} images need {needed:.0f} GB of memory; lower height "
+            "and width, train_examples or test_examples"
+        ) from None
 
     def one(row: int) -> str:
         content = _content(folder / names[row])
@@ -240,6 +247,11 @@ def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122  a path for each is slow
 
 
+def _is_text(name: str) -> bool:
+    """Whether a name can stand in a table: bytes that are not UTF-8 cannot."""
+    return not any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in name)
+
+
 def _walk(folder: Path) -> Iterator[str]:
     """Paths of all files below a folder, as they are written below it; hidden ones are not."""
     if not folder.is_dir():
@@ -253,6 +265,11 @@ def _walk(folder: Path) -> Iterator[str]:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name in _NO_CLASSES:
                     continue
+                if not _is_text(entry.name):
+                    raise StudyError(
+                        f"datasets: {path} holds a name that is no line of text: {entry.name!a}; "
+                        "rename it"
+                    )
                 if entry.is_dir():
                     yield from below(entry.path, f"{prefix}{entry.name}/", (*above, real))
                 else:
