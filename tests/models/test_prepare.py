@@ -93,3 +93,11 @@ def test_resizing_is_that_of_torchvision(size):
 def test_the_shape_that_is_promised_is_what_is_seen(model, shape):
     assert networks.input_shape(model, (1, 28, 20)) == shape
     assert networks.prepare(model)(pixels(2, 1, 28, 20)).shape[1:] == shape
+
+
+def test_gradients_reach_the_image_through_everything():
+    model = {"input_size": [3, 5], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
+    brightness = torch.rand(
+        2, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    ).requires_grad_()
+    assert torch.autograd.gradcheck(networks.prepare(model), brightness)

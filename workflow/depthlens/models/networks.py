@@ -90,9 +90,8 @@ def prepare(model: Mapping) -> Prepare:
             )
         seen = images if images.is_floating_point() else images.float() / 255
         if size is not None and list(seen.shape[2:]) != list(size):
-            seen = functional.interpolate(
-                seen, tuple(size), mode="bilinear", align_corners=False, antialias=True
-            )
+            rows, columns = map(_resizing, seen.shape[2:], size)
+            seen = rows.to(seen) @ seen @ columns.to(seen).T
         seen = seen.expand(-1, channels, -1, -1)
         if mean is not None and std is not None:
             seen = (seen - mean.to(seen)) / std.to(seen)
@@ -165,6 +164,17 @@ def check_fit(
             f"models: {architecture} gives {what} for {wanted[0]} images, not one logit for each "
             f"of the {n_classes} classes, shape {wanted}"
         )
+
+
+def _resizing(before: int, after: int) -> torch.Tensor:
+    """Share of each pixel of a line in each pixel of a longer or shorter one, (after, before).
+
+    As a matrix, because on a GPU torch has no deterministic gradient of its own resizing.
+    """
+    lines = torch.eye(before)[None, None]
+    return functional.interpolate(
+        lines, (after, before), mode="bilinear", align_corners=False, antialias=True
+    )[0, 0]
 
 
 def _from_torchvision(name: str, n_classes: int, channels: int) -> nn.Module:

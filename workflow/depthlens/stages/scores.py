@@ -12,8 +12,7 @@ from torch import nn
 
 from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
-from depthlens.models import checkpoints, devices
-from depthlens.models.networks import network_input
+from depthlens.models import checkpoints, devices, networks
 from depthlens.progress import bar
 from depthlens.scores import dynamics as training
 from depthlens.scores import gradients, neighbours, outputs, sampling
@@ -199,9 +198,11 @@ def _of_gradients(
     device = devices.choose("auto", key="scores")
     split = tables.read_images(images)
     _expect(ids, split.example_id, images)
+    shape = networks.input_shape(cfg["model"], split.images.shape[1:])
     network = checkpoints.load_network(
-        checkpoint, architecture=architecture, n_classes=len(split.classes)
+        checkpoint, architecture=architecture, n_classes=len(split.classes), shape=shape
     ).to(device)
+    prepare = networks.prepare(cfg["model"])
     states = _read_snapshots(snapshots, network) if snapshots else []
     chosen = sampling.choose(split.images, settings["gradient_examples"], seed=settings["seed"])
     attacked = sampling.choose(split.images, settings["attack_examples"], seed=settings["seed"])
@@ -211,7 +212,7 @@ def _of_gradients(
     ) -> NDArray[np.float32]:
         """A score of these rows, batch by batch; NaN elsewhere."""
         found = np.full(len(ids), np.nan, np.float32)
-        step = max(1, min(_MOST_IMAGES, _MOST_VALUES // int(np.prod(split.images.shape[1:]))))
+        step = max(1, min(_MOST_IMAGES, _MOST_VALUES // int(np.prod(shape))))
         for start in bar(range(0, len(rows), step), label=label, unit="batch"):
             batch = rows[start : start + step]
             brightness = torch.tensor(split.images[batch], device=device).float() / 255
@@ -222,13 +223,13 @@ def _of_gradients(
         "input_margin": each(
             chosen,
             "input margin",
-            lambda seen, _: gradients.input_margin(network, seen, prepare=_prepare),
+            lambda seen, _: gradients.input_margin(network, seen, prepare=prepare),
         ),
         "attack_margin": each(
             attacked,
             "attacks",
             lambda seen, _: gradients.attack_margin(
-                network, seen, prepare=_prepare, steps=settings["attack_steps"]
+                network, seen, prepare=prepare, steps=settings["attack_steps"]
             ),
         ),
     }
@@ -240,7 +241,7 @@ def _of_gradients(
             parts = []
             for state in states:
                 past.load_state_dict(state)
-                parts.append(gradients.class_gradients(past, seen, labels[rows], prepare=_prepare))
+                parts.append(gradients.class_gradients(past, seen, labels[rows], prepare=prepare))
             return gradients.variance_of_gradients(torch.stack(parts))
 
         variance = each(chosen, "variance of gradients", spread)
@@ -249,11 +250,6 @@ def _of_gradients(
         ).numpy()
         found["variance_of_gradients"] = variance
     return found
-
-
-def _prepare(brightness: torch.Tensor) -> torch.Tensor:
-    """What a network takes of images whose brightness is 0 … 1."""
-    return network_input(brightness * 255)
 
 
 def _read_snapshots(path: Path, network: nn.Module) -> list[dict[str, torch.Tensor]]:
