@@ -8,7 +8,7 @@ Steps   convergence, depth, difficulty_figures, ensemble_figures, difficulty_cla
 
 # Training images have depths and scores of their own only where their split is studied.
 STUDY_TRAIN = "train" in study.config.study.splits
-RUN_FIGURES = difficulty.FIGURES + (difficulty.TRAIN_FIGURES if STUDY_TRAIN else ())
+RUN_FIGURES = difficulty.run_figures(trained=True, train_studied=STUDY_TRAIN)
 
 
 rule difficulty:

@@ -7,9 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
+import yaml
 
 from depthlens import tables
-from depthlens.chapters.difficulty import ENSEMBLE_FIGURES, FIGURES, TRAIN_FIGURES
+from depthlens.chapters.difficulty import ENSEMBLE_FIGURES, run_figures
 from depthlens.chapters.difficulty.ensemble import CARD, RELIABILITY
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.report import check
@@ -17,8 +18,9 @@ from depthlens.scores.catalogue import SCORES
 from depthlens.stages import claims, ensemble, figures, report
 from depthlens.stages.runs import identify, read_ensemble, read_run, unconverged
 
+ALL_FIGURES = run_figures(trained=True, train_studied=True)
 FIGURES_CFG = {"gallery_images": 8, "confidence_level": 0.95, "dpi": 50}
-CLAIMS_CFG = {"confidence_level": 0.95, "bootstrap_samples": 20, "bootstrap_seed": 0}
+CLAIMS_CFG = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
 
 
 def write_scores(tiny_run, split, path):
@@ -171,7 +173,7 @@ def made(tiny_run, scores, card, tmp_path_factory):
 
 
 def test_every_figure_is_written_twice_with_its_caption(made):
-    for folder, drawn in (("figures", FIGURES + TRAIN_FIGURES), ("ensemble", ENSEMBLE_FIGURES)):
+    for folder, drawn in (("figures", ALL_FIGURES), ("ensemble", ENSEMBLE_FIGURES)):
         names = {path.name for path in (made / folder).iterdir()}
         assert names == {f"{n}.{k}" for n in drawn for k in ("svg", "png")} | {"captions.json"}
         captions = tables.read_json(made / folder / "captions.json")
@@ -179,13 +181,24 @@ def test_every_figure_is_written_twice_with_its_caption(made):
         assert all(set(caption) == {"title", "sentence", "alt"} for caption in captions.values())
 
 
-def test_training_figures_are_drawn_only_where_training_images_are_studied(
-    tiny_run, scores, tmp_path
+def test_figures_that_need_training_images_or_a_history_are_left_out_without(
+    made, tiny_run, scores, card, tmp_path
 ):
-    draw(tiny_run, scores, tmp_path, train_depth=None, train_scores=None)
-    assert set(tables.read_json(tmp_path / "captions.json")) == set(FIGURES)
+    without = {"history": None, "train_depth": None, "train_scores": None}
+    draw(tiny_run, scores, tmp_path / "figures", **without)
+    drawn = set(tables.read_json(tmp_path / "figures/captions.json"))
+    assert drawn == set(run_figures(trained=False, train_studied=False))
+    shutil.copy(made / "claims.csv", tmp_path)
+    lists = {"history": [None], "train_depth": [], "train_scores": [], "ensembles": []}
+    write_report(tiny_run, scores, card, tmp_path, **lists)
+    document = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "weights were given" in document and "training_curves" not in document
+    assert json.loads((tmp_path / "summary.json").read_text())["ensembles"] == []
+
+
+def test_depths_and_scores_of_training_images_go_together(tiny_run, scores, tmp_path):
     with pytest.raises(StudyError, match="give both or neither"):
-        draw(tiny_run, scores, tmp_path / "other", train_scores=None)
+        draw(tiny_run, scores, tmp_path, train_scores=None)
 
 
 def test_unconverged_tiny_run_tests_no_claim(made):
@@ -201,7 +214,7 @@ def test_unconverged_tiny_run_tests_no_claim(made):
 def test_page_stands_alone_and_shows_every_figure(made):
     document = (made / "index.html").read_text(encoding="utf-8")
     assert check.external(document) == []
-    for name in FIGURES + TRAIN_FIGURES:
+    for name in ALL_FIGURES:
         assert f'id="shapes-resnet18-seed1-{name}"' in document
     for name in (*ENSEMBLE_FIGURES, "hardest", "suspects"):
         assert f'id="shapes-resnet18-{"ensemble-" * (name in ENSEMBLE_FIGURES)}{name}"' in document
@@ -225,16 +238,6 @@ def test_summary_counts_what_the_table_of_depths_holds(made, tiny_run):
     counted = [row["n"] for row in found["depths"]]
     assert counted == np.bincount(depth, minlength=len(tiny_run.probe_names) + 1).tolist()
     assert found["mean_depth"] == pytest.approx(depth.mean(), rel=1e-5)
-
-
-def test_the_same_tables_give_the_same_bytes(made, tiny_run, scores, card, tmp_path):
-    draw(tiny_run, scores, tmp_path / "figures")
-    draw_ensemble(tiny_run, card, tmp_path / "ensemble")
-    write_claims(tiny_run, scores, tmp_path / "claims.csv")
-    write_report(tiny_run, scores, card, tmp_path)
-    drawn = [path for folder in ("figures", "ensemble") for path in (made / folder).iterdir()]
-    for path in [*drawn, made / "claims.csv", made / "summary.json"]:
-        assert path.read_bytes() == (tmp_path / path.relative_to(made)).read_bytes(), path.name
 
 
 def test_run_is_known_by_its_folders(tiny_run):
@@ -328,3 +331,60 @@ def test_missing_figure_is_named_and_no_page_is_written(made, tiny_run, scores, 
     with pytest.raises(ArtifactError, match=r"captions\.json: says nothing about sample_grid"):
         write_report(tiny_run, scores, card, tmp_path)
     assert not (tmp_path / "index.html").exists() and not (tmp_path / "summary.json").exists()
+
+
+def test_commands_write_the_same_bytes_as_the_stages_did(
+    made, tiny_run, scores, card, repository, depthlens, tmp_path
+):
+    run = tmp_path / "results/shapes/resnet18/seed1"
+    for name in ("depth", "probes.parquet", "convergence.json", "history.parquet"):
+        copy = shutil.copytree if (tiny_run.folder / name).is_dir() else shutil.copy
+        run.mkdir(parents=True, exist_ok=True)
+        copy(tiny_run.folder / name, run / name)
+    for split, path in scores.items():
+        (run / "scores").mkdir(exist_ok=True)
+        shutil.copy(path, run / f"scores/{split}.parquet")
+    for name in ("card.parquet", "reliability.parquet"):
+        shutil.copy(card / name, run.parent / name)
+    values = yaml.safe_load((repository / "config.yaml").read_text(encoding="utf-8"))
+    values["study"]["replicates"] = 2
+    values["figures"] |= FIGURES_CFG
+    values["chapters"]["difficulty"] |= CLAIMS_CFG
+    data, drawn = tiny_run.root / "data", tmp_path / "reports/figures/shapes/resnet18"
+    images = [f"--{split}-images={tiny_run.images(split)}" for split in ("train", "test")]
+    figures_cfg = json.dumps(values["figures"])
+
+    def run_command(*arguments):
+        outcome = depthlens(*arguments)
+        assert outcome.status == 0, outcome.err
+
+    run_command(
+        "figures", *images, f"--history={run / 'history.parquet'}",
+        f"--probes={run / 'probes.parquet'}", f"--convergence={run / 'convergence.json'}",
+        f"--depth={run / 'depth/test.parquet'}", f"--train-depth={run / 'depth/train.parquet'}",
+        f"--test-scores={run / 'scores/test.parquet'}",
+        f"--train-scores={run / 'scores/train.parquet'}",
+        f"--output={drawn / 'seed1'}", f"--cfg={figures_cfg}",
+    )  # fmt: skip
+    run_command(
+        "ensemble-figures", run / "convergence.json", *images,
+        f"--card={run.parent / 'card.parquet'}",
+        f"--reliability={run.parent / 'reliability.parquet'}",
+        f"--output={drawn / 'ensemble'}", f"--cfg={figures_cfg}",
+    )  # fmt: skip
+    claims_csv = tmp_path / "reports/claims.csv"
+    run_command(
+        "claims", run, "--train", f"--output={claims_csv}",
+        f"--cfg={json.dumps(values['chapters']['difficulty'])}",
+    )  # fmt: skip
+    run_command(
+        "report", run, f"--data={data}", f"--claims={claims_csv}",
+        f"--output={tmp_path / 'reports/index.html'}",
+        f"--summary={tmp_path / 'reports/summary.json'}", f"--cfg={json.dumps(values)}",
+    )  # fmt: skip
+    assert claims_csv.read_bytes() == (made / "claims.csv").read_bytes()
+    for folder, other in (("figures", "seed1"), ("ensemble", "ensemble")):
+        for path in (made / folder).iterdir():
+            assert path.read_bytes() == (drawn / other / path.name).read_bytes(), path.name
+    summary = (tmp_path / "reports/summary.json").read_bytes()
+    assert summary == (made / "summary.json").read_bytes()

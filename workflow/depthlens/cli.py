@@ -255,7 +255,7 @@ def scores(**arguments: object) -> None:
 @cli.command()
 @_file("--train-images", "Training images.")
 @_file("--test-images", "Test images.")
-@_file("--history", "Table of epochs.")
+@_file("--history", "Table of epochs, if the network was trained here.", required=False)
 @_file("--probes", "Table of probes.")
 @_file("--depth", "Depths of the test images.")
 @_file("--train-depth", "Depths of the training images, if studied.", required=False)
@@ -328,7 +328,10 @@ def report(
         figures=[drawn.joinpath(*run.parts[-3:], "captions.json") for run in runs],
         claims=claims,
         **_tables(runs, train="train" in cfg["study"]["splits"]),
-        history=[run / "history.parquet" for run in runs],
+        history=[
+            None if cfg["models"][run.parts[-2]].get("weights") else run / "history.parquet"
+            for run in runs
+        ],
         images=[data / run.parts[-3] / "test.parquet" for run in runs],
         ensembles=[
             report.EnsemblePaths(

@@ -177,8 +177,10 @@ def test_correlations_of_several_seeds_are_averaged(make_run, make_split):
 
 def test_scores_that_are_not_there_or_say_nothing_test_no_claim(make_run, make_split):
     depth = [0, 1, 2]
-    nothing = evaluate(make_run(depth, [1] * 3, test=scored(make_split, depth, loss=depth)))
-    assert nothing["deep-are-learned-late"].verdict.endswith("iteration learned was not computed")
+    for scores in ({"loss": depth}, {"iteration_learned": [np.nan] * 3}):
+        nothing = evaluate(make_run(depth, [1] * 3, test=scored(make_split, depth, **scores)))
+        verdict = nothing["deep-are-learned-late"].verdict
+        assert verdict.endswith("iteration learned was not computed")
     partial = scored(make_split, depth, output_margin=[1, np.nan, 2], iteration_learned=[1, 1, 1])
     found = evaluate(make_run(depth, [1] * 3, test=partial))
     assert found["deep-have-small-margins"].verdict.endswith(

@@ -1,5 +1,6 @@
 """Every figure draws whatever a study may hold, and says what the data say."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from depthlens.chapters.difficulty import FIGURES, TRAIN_FIGURES, comparisons, figures
+from depthlens.chapters.difficulty import comparisons, figures, run_figures
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.figures import style
 from depthlens.prose import number
@@ -51,10 +52,10 @@ def texts(figure):
 
 def test_every_name_in_the_list_is_drawn_once_in_order(make_run, make_split):
     drawn = dict(figures.draw(material(make_run)))
-    assert tuple(drawn) == FIGURES
+    assert tuple(drawn) == run_figures(trained=True, train_studied=False)
     with_train = made_with_train(make_run, make_split)
     drawn = dict(figures.draw(with_train))
-    assert tuple(drawn) == (*FIGURES, *TRAIN_FIGURES)
+    assert tuple(drawn) == run_figures(trained=True, train_studied=True)
     for drawing in drawn.values():
         assert drawing.title and drawing.sentence.endswith((".", ")")) and drawing.alt
         assert any("n = " in text for text in texts(drawing.figure))
@@ -93,6 +94,13 @@ def test_scores_that_say_nothing_are_drawn_without_a_warning(make_run, make_spli
         assert drawn["score_with_depth"].sentence.startswith("Depth, or every other score")
         for drawing in drawn.values():
             drawing.figure.draw_without_rendering()
+
+
+def test_network_that_came_with_weights_has_no_training_curves(make_run):
+    made = dataclasses.replace(material(make_run), history=None)
+    drawn = tuple(name for name, _ in figures.draw(made))
+    assert drawn == run_figures(trained=False, train_studied=False)
+    assert "training_curves" not in drawn
 
 
 def test_self_voting_says_what_it_hides(make_run, make_split):

@@ -17,13 +17,13 @@ def run(
     *,
     train_images: Path,
     test_images: Path,
-    history: Path,
     probes: Path,
     depth: Path,
     test_scores: Path,
     convergence: Path,
     output: Path,
     cfg: dict,
+    history: Path | None = None,
     train_depth: Path | None = None,
     train_scores: Path | None = None,
 ) -> None:
@@ -33,11 +33,13 @@ def run(
     ----------
     train_images, test_images : path
         Tables of images.
-    history, probes, depth, test_scores, convergence : path
+    probes, depth, test_scores, convergence : path
         Of one run, in results/{dataset}/{model}/seed{n}/; depth and scores are the test images'.
     output : path
         Folder for {name}.svg, {name}.png and captions.json, which gives title, sentence and
         alternative text of each.
+    history : path, optional
+        Table of epochs; none where the network came with weights.
     train_depth, train_scores : path, optional
         Of the training images, both where they are studied: more figures are drawn then.
     cfg : dict
@@ -56,8 +58,8 @@ def run(
         train_depth=train_depth,
         train_scores=train_scores,
     )
-    curves = tables.read(history, _HISTORY_COLUMNS).to_pandas()
-    if curves.empty:
+    curves = tables.read(history, _HISTORY_COLUMNS).to_pandas() if history else None
+    if curves is not None and curves.empty:
         raise ArtifactError(f"{history}: holds no epoch; delete it and run again")
     train = tables.read_images(train_images)
     if train.classes != results.classes:

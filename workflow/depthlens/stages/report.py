@@ -10,9 +10,8 @@ import yaml
 from depthlens import ledger, tables
 from depthlens.chapters.difficulty import (
     ENSEMBLE_FIGURES,
-    FIGURES,
-    TRAIN_FIGURES,
     ensemble_section,
+    run_figures,
 )
 from depthlens.chapters.difficulty.section import scores_table, section
 from depthlens.chapters.difficulty.summary import numbers, plain
@@ -62,7 +61,7 @@ def run(
     probes: Sequence[Path],
     convergence: Sequence[Path],
     scores: Sequence[Path],
-    history: Sequence[Path],
+    history: Sequence[Path | None],
     images: Sequence[Path],
     output_html: Path,
     output_json: Path,
@@ -82,7 +81,7 @@ def run(
     figures, depth, probes, convergence, scores, history, images : sequences of path
         One of each a run, in the same order: captions.json in the folder of its figures, tables
         in results/{dataset}/{model}/seed{n}/ (depth and scores those of the test images), and the
-        test images.
+        test images. A run whose network came with weights has None for its history.
     claims : path
         claims.csv.
     output_html, output_json : path
@@ -103,8 +102,10 @@ def run(
     same_length(figures=figures, depth=depth, history=history, images=images)
     findings = ledger.read(claims)
     level = {"confidence_level": config["figures"]["confidence_level"]}
-    names = (*FIGURES, *(TRAIN_FIGURES if train_depth else ()))
-    asked = [(path, names) for path in figures]
+    asked = [
+        (path, run_figures(trained=epochs is not None, train_studied=bool(train_depth)))
+        for path, epochs in zip(figures, history, strict=True)
+    ]
     asked += [(ensemble.figures, ENSEMBLE_FIGURES) for ensemble in ensembles]
     pictures = _pictures(asked)
     sections, found, warned = [], [], {}
@@ -119,7 +120,7 @@ def run(
     )
     for index, (paths, of_run) in enumerate(runs):
         test = read_images_of(of_run, images[index], depth=paths["depth"])
-        epochs = tables.read(history[index], ["epoch"]).to_pandas()
+        epochs = history[index] and tables.read(history[index], ["epoch"]).to_pandas()
         sections.append(section(of_run, test, epochs, pictures[index], **level))
         found.append(numbers(of_run, test.factors, **level))
         warned.setdefault((of_run.dataset, of_run.model), []).append(paths["convergence"])

@@ -4,7 +4,6 @@
 # and should not have to import a plotting library for it.
 FIGURES = (
     "sample_grid",
-    "training_curves",
     "depth_histogram",
     "accuracy_by_depth",
     "gallery_easiest",
@@ -21,6 +20,9 @@ FIGURES = (
 )
 """of every run"""
 
+HISTORY_FIGURES = ("training_curves",)
+"""of runs whose network was trained here"""
+
 TRAIN_FIGURES = ("train_and_test_depth", "self_voting")
 """of runs whose training images are studied too"""
 
@@ -31,3 +33,22 @@ ENSEMBLE_FIGURES = (
     "reliability",
 )
 """of all networks of one dataset and model together"""
+
+
+def run_figures(*, trained: bool, train_studied: bool) -> tuple[str, ...]:
+    """Names of the figures of one run, in the order of the page.
+
+    Parameters
+    ----------
+    trained : bool
+        Whether the network was trained here: weights that were given have no history.
+    train_studied : bool
+        Whether training images are studied too.
+    """
+    first, *rest = FIGURES
+    return (
+        first,
+        *(HISTORY_FIGURES if trained else ()),
+        *rest,
+        *(TRAIN_FIGURES if train_studied else ()),
+    )

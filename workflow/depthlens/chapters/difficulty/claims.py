@@ -329,13 +329,13 @@ def _with_score(name: str, runs: Sequence[Run]) -> tuple[Callable[[NDArray], flo
     """Rank correlation of depth with a score, mean of the runs, by how often each image counts."""
     pairs = []
     for run in runs:
-        if name not in run.test.scores:
+        if name not in run.test.scores or run.test.scores[name].isna().all():
             raise NotTestableError(f"{name.replace('_', ' ')} was not computed")
         score = run.test.scores[name].to_numpy(np.float64)
-        if not np.isfinite(score).all():
+        if np.isnan(score).any():
             raise NotTestableError(f"some test images have no {name.replace('_', ' ')}")
         depth = run.test.depths["depth"].to_numpy(np.float64)
-        if len(depth) < 3 or not np.ptp(score) or not np.ptp(depth):
+        if len(depth) < 3 or score.min() == score.max() or depth.min() == depth.max():
             raise NotTestableError(f"depth or {name.replace('_', ' ')} is the same for all images")
         pairs.append((stats.rankdata(depth), stats.rankdata(score)))
 

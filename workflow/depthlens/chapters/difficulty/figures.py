@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from depthlens.chapters.difficulty import FIGURES, TRAIN_FIGURES, comparison_figures
+from depthlens.chapters.difficulty import comparison_figures, run_figures
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.chapters.difficulty.material import (
     DEPTH_LABEL,
@@ -44,8 +44,10 @@ _UNITS = {
 
 
 def draw(material: Material) -> Iterator[tuple[str, Drawing]]:
-    """Every figure of `FIGURES`, and of `TRAIN_FIGURES` where training images are studied."""
-    for name in (*FIGURES, *(TRAIN_FIGURES if material.run.train is not None else ())):
+    """Every figure of `run_figures`, by name, one after the other."""
+    run, history = material.run, material.history
+    names = run_figures(trained=history is not None, train_studied=run.train is not None)
+    for name in names:
         with style.styled():
             drawing = _FIGURES[name](material)
         yield name, drawing

@@ -35,7 +35,8 @@ class Material:
     run: Run
     train: Images
     test: Images
-    history: pd.DataFrame
+    history: pd.DataFrame | None
+    """one row an epoch; None where the network came with weights"""
     gallery_images: int = 32
     confidence_level: float = 0.95
     colours: list[str] = field(init=False)

@@ -10,7 +10,7 @@ from depthlens.chapters.difficulty import comparisons
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.chapters.difficulty.summary import convergence_note, explanation
 from depthlens.chapters.difficulty.tables import Run, Split
-from depthlens.prose import count, joined, number, percent
+from depthlens.prose import count, joined, number, percent, some
 from depthlens.report.page import (
     Card,
     Cell,
@@ -30,7 +30,7 @@ _SPLITS = {"test": "test images", "train": "training images"}
 def section(
     run: Run,
     images: Images,
-    history: pd.DataFrame,
+    history: pd.DataFrame | None,
     pictures: Sequence[Picture],
     *,
     confidence_level: float,
@@ -42,8 +42,8 @@ def section(
     run : Run
     images : Images
         The test images of the run, in the order of `run.examples`.
-    history : DataFrame
-        One row an epoch.
+    history : DataFrame or None
+        One row an epoch; None where the network came with weights.
     pictures : sequence of Picture
     confidence_level : float
         Of every interval.
@@ -98,11 +98,12 @@ def scores_table() -> Table:
     )
 
 
-def _cards(run: Run, history: pd.DataFrame) -> list[Card]:
+def _cards(run: Run, history: pd.DataFrame | None) -> list[Card]:
     depth = run.examples["depth"]
     last = run.last_two
+    learned = "weights were given" if history is None else some(len(history), "epoch")
     return [
-        Card("training accuracy", percent(run.train_accuracy, 1), f"{len(history)} epochs"),
+        Card("training accuracy", percent(run.train_accuracy, 1), learned),
         Card("test accuracy", percent(run.test_accuracy, 1), f"{count(len(depth))} images"),
         Card("mean depth", number(depth.mean()), f"of {run.n_depths - 1} at most"),
         Card(f"settled at {run.first_probe}", percent((depth == 0).mean(), 1), "depth 0"),
