@@ -8,7 +8,6 @@ Steps   convergence, depth, difficulty_figures, ensemble_figures, difficulty_cla
 
 # Training images have depths and scores of their own only where their split is studied.
 STUDY_TRAIN = "train" in study.config.study.splits
-RUN_FIGURES = difficulty.run_figures(trained=True, train_studied=STUDY_TRAIN)
 
 
 rule difficulty:
@@ -77,88 +76,103 @@ for model in study.config.study.models:
             " --output {output:q} 2> >(tee {log:q} >&2)"
 
 
-rule difficulty_figures:
-    """Draw the figures of one run and compute what is to be said about them."""
-    input:
-        **{
-            f"{split}_{kind}": f"{RUN}/{kind}/{split}.parquet"
-            for split in study.config.study.splits
-            for kind in ("depth", "scores")
-        },
-        train_images="data/{dataset}/train.parquet",
-        test_images="data/{dataset}/test.parquet",
-        history=f"{RUN}/history.parquet",
-        probes=f"{RUN}/probes.parquet",
-        convergence=f"{RUN}/convergence.json",
-    output:
-        captions=f"{FIGURES}/captions.json",
-        svg=[f"{FIGURES}/{name}.svg" for name in RUN_FIGURES],
-        png=report(
-            [f"{FIGURES}/{name}.png" for name in RUN_FIGURES],
-            caption="../docs/captions/difficulty.rst",
-            category="Prediction depth",
-            subcategory="{dataset}",
-            labels={"network": "{model}", "seed": "{seed}"},
-        ),
-    log:
-        f"{RUN}/logs/figures.log",
-    benchmark:
-        f"{RUN}/benchmarks/figures.tsv"
-    conda:
-        "../envs/depthlens.yaml"
-    params:
-        cfg=study.block("figures"),
-        code=study.digest("stages.figures"),
-        folder=FIGURES,
-    shell:
-        "depthlens figures --train-images {input.train_images:q}"
-        " --test-images {input.test_images:q} --history {input.history:q}"
-        " --probes {input.probes:q} --depth {input.test_depth:q}"
-        " --test-scores {input.test_scores:q}"
-        + (
-            " --train-depth {input.train_depth:q} --train-scores {input.train_scores:q}"
-            if STUDY_TRAIN
-            else ""
-        )
-        + " --convergence {input.convergence:q} --output {params.folder:q}"
-        " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+# Networks that came with weights have no history to draw.
+for name, models, trained in (
+    ("difficulty_figures", TRAINED_HERE, True),
+    ("adopted_figures", TRAINED_ELSEWHERE, False),
+):
+    names = difficulty.run_figures(trained=trained, train_studied=STUDY_TRAIN)
 
-
-if study.config.study.replicates > 0:
-
-    ENSEMBLE = study.ensemble_figures()
-
-    rule ensemble_figures:
-        """Draw the figures of all networks of one dataset and model together."""
+    rule:
+        """Draw the figures of one run and compute what is to be said about them."""
+        name:
+            name
         input:
-            card="results/{dataset}/{model}/card.parquet",
-            reliability="results/{dataset}/{model}/reliability.parquet",
+            **{
+                f"{split}_{kind}": f"{RUN}/{kind}/{split}.parquet"
+                for split in study.config.study.splits
+                for kind in ("depth", "scores")
+            },
+            **({"history": f"{RUN}/history.parquet"} if trained else {}),
             train_images="data/{dataset}/train.parquet",
             test_images="data/{dataset}/test.parquet",
-            convergence=[
-                f"results/{{dataset}}/{{model}}/seed{seed}/convergence.json"
-                for seed in study.config.study.seeds
-            ],
+            probes=f"{RUN}/probes.parquet",
+            convergence=f"{RUN}/convergence.json",
         output:
-            captions=f"{ENSEMBLE}/captions.json",
-            svg=[f"{ENSEMBLE}/{name}.svg" for name in difficulty.ENSEMBLE_FIGURES],
+            captions=f"{FIGURES}/captions.json",
+            svg=[f"{FIGURES}/{figure}.svg" for figure in names],
             png=report(
-                [f"{ENSEMBLE}/{name}.png" for name in difficulty.ENSEMBLE_FIGURES],
-                caption="../docs/captions/ensemble.rst",
+                [f"{FIGURES}/{figure}.png" for figure in names],
+                caption="../docs/captions/difficulty.rst",
                 category="Prediction depth",
                 subcategory="{dataset}",
-                labels={"network": "{model}", "seed": "all"},
+                labels={"network": "{model}", "seed": "{seed}"},
             ),
         log:
-            "results/{dataset}/{model}/logs/ensemble_figures.log",
+            f"{RUN}/logs/figures.log",
         benchmark:
-            "results/{dataset}/{model}/benchmarks/ensemble_figures.tsv"
+            f"{RUN}/benchmarks/figures.tsv"
+        wildcard_constraints:
+            model="|".join(models) or "(?!)",
+        conda:
+            "../envs/depthlens.yaml"
+        params:
+            cfg=study.block("figures"),
+            code=study.digest("stages.figures"),
+            folder=FIGURES,
+        shell:
+            "depthlens figures --train-images {input.train_images:q}"
+            " --test-images {input.test_images:q} --probes {input.probes:q}"
+            " --depth {input.test_depth:q} --test-scores {input.test_scores:q}"
+            + (" --history {input.history:q}" if trained else "")
+            + (
+                " --train-depth {input.train_depth:q} --train-scores {input.train_scores:q}"
+                if STUDY_TRAIN
+                else ""
+            )
+            + " --convergence {input.convergence:q} --output {params.folder:q}"
+            " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
+
+
+for card in study.ensembles():
+    ensemble = study.ensemble_figures(card)
+    train_images, test_images = (
+        f"data/{card.dataset}/{split}.parquet" for split in ("train", "test")
+    )
+
+    rule:
+        """Draw the figures of all networks of one dataset and model together."""
+        name:
+            f"ensemble_figures_{card.dataset}_{card.model}"
+        input:
+            card=card.files[0],
+            reliability=card.files[1],
+            train_images=train_images,
+            test_images=test_images,
+            convergence=[
+                f"{run.folder}/convergence.json"
+                for run in study.networks_at_hand(card.dataset, card.model)
+            ],
+        output:
+            captions=f"{ensemble}/captions.json",
+            svg=[f"{ensemble}/{figure}.svg" for figure in difficulty.ENSEMBLE_FIGURES],
+            png=report(
+                [f"{ensemble}/{figure}.png" for figure in difficulty.ENSEMBLE_FIGURES],
+                caption="../docs/captions/ensemble.rst",
+                category="Prediction depth",
+                subcategory=card.dataset,
+                labels={"network": card.model, "seed": "all"},
+            ),
+        log:
+            f"results/{card.dataset}/{card.model}/logs/ensemble_figures.log",
+        benchmark:
+            f"results/{card.dataset}/{card.model}/benchmarks/ensemble_figures.tsv"
         conda:
             "../envs/depthlens.yaml"
         params:
             cfg=study.block("figures"),
             code=study.digest("stages.ensemble"),
-            folder=ENSEMBLE,
+            folder=ensemble,
         shell:
             "depthlens ensemble-figures {input.convergence:q} --card {input.card:q}"
             " --reliability {input.reliability:q} --train-images {input.train_images:q}"

@@ -24,7 +24,14 @@ rule study_report:
         figures=[
             f"{study.figures(run)}/{name}"
             for run in study.runs()
-            for name in ("captions.json", *drawn(RUN_FIGURES))
+            for name in (
+                "captions.json",
+                *drawn(
+                    difficulty.run_figures(
+                        trained=study.trains(run.model), train_studied=STUDY_TRAIN
+                    )
+                ),
+            )
         ],
         ensembles=[
             f"{study.ensemble_figures(card)}/{name}"
@@ -34,13 +41,17 @@ rule study_report:
         tables=study.paths(
             "probes.parquet",
             "convergence.json",
-            "history.parquet",
             *[
                 f"{kind}/{split}.parquet"
                 for split in study.config.study.splits
                 for kind in ("depth", "scores")
             ],
         ),
+        history=[
+            f"{run.folder}/history.parquet"
+            for run in study.runs()
+            if study.trains(run.model)
+        ],
         cards=[path for card in study.ensembles() for path in card.files],
         images=expand(
             "data/{dataset}/{split}.parquet",

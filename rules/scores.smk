@@ -30,10 +30,16 @@ for model in study.config.study.models:
             name:
                 f"scores_{split}_{model}"
             input:
+                **(
+                    {
+                        "dynamics": f"{folder}/{DYNAMICS[split]}",
+                        "snapshots": f"{folder}/snapshots.safetensors",
+                    }
+                    if study.trains(model)
+                    else {}
+                ),
                 images=f"data/{{dataset}}/{split}.parquet",
                 checkpoint=f"{folder}/checkpoint.safetensors",
-                snapshots=f"{folder}/snapshots.safetensors",
-                dynamics=f"{folder}/{DYNAMICS[split]}",
                 predictions=f"{folder}/predictions/{split}.parquet",
                 labels=f"{folder}/predictions/train.parquet",
                 knn=f"{folder}/knn/{split}/{probe}.parquet",
@@ -54,12 +60,17 @@ for model in study.config.study.models:
             params:
                 cfg=study.block("scores", f"models.{model}"),
                 code=study.digest("stages.scores"),
+                network=study.network_code(model),
                 split=split,
             shell:
                 "depthlens scores --split {params.split} --images {input.images:q}"
-                " --checkpoint {input.checkpoint:q} --snapshots {input.snapshots:q}"
-                " --dynamics {input.dynamics:q} --predictions {input.predictions:q}"
-                " --labels {input.labels:q} --knn {input.knn:q} --features {input.features:q}"
+                " --checkpoint {input.checkpoint:q} --predictions {input.predictions:q}"
+                + (
+                    " --dynamics {input.dynamics:q} --snapshots {input.snapshots:q}"
+                    if study.trains(model)
+                    else ""
+                )
+                + " --labels {input.labels:q} --knn {input.knn:q} --features {input.features:q}"
                 " --reference-features {input.reference_features:q} --output {output:q}"
                 " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 

@@ -128,6 +128,11 @@ class Study:
         numbers = range(1, self.config.study.replicates + 1)
         return seeds + [Run(f"{dataset}/replicate{n}", model, n) for n in numbers]
 
+    def networks_at_hand(self, dataset: str, model: str) -> list[Run]:
+        """The networks of a card whose results are here: those of a pulled one are not."""
+        networks = self.networks(dataset, model)
+        return networks[: len(self.seeds(model))] if self.card_is_pulled else networks
+
     def all_networks(self) -> Iterator[Run]:
         """Every network of the study, replicates included."""
         for dataset in self.config.study.datasets:
@@ -176,10 +181,9 @@ class Study:
         """The cards that are drawn: of datasets and models that have replicates."""
         return self.cards() if self.config.study.replicates else []
 
-    def ensemble_figures(self, card: Card | None = None) -> str:
-        """Folder of the figures of a card; of any card's, with wildcards, where none is given."""
-        folder = f"{self.config.study.reports}/figures/{{dataset}}/{{model}}/ensemble"
-        return folder.format(**card._asdict()) if card else folder
+    def ensemble_figures(self, card: Card) -> str:
+        """Folder of the figures of a card."""
+        return f"{self.config.study.reports}/figures/{card.dataset}/{card.model}/ensemble"
 
     def datasets(self, source: str) -> list[str]:
         """Names of the datasets of one source, studied or not."""
