@@ -58,9 +58,9 @@ def test_the_default_preset_takes_back_what_another_set(path, repository, name):
 
 
 def test_what_a_user_changed_elsewhere_stays(path):
-    path.write_text(path.read_text().replace("n_neighbors: 30", "n_neighbors: 12"))
+    path.write_text(path.read_text().replace("gallery_images: 32", "gallery_images: 12"))
     preset.apply("thorough", path)
-    assert config.load(path).knn.n_neighbors == 12
+    assert config.load(path).figures.gallery_images == 12
     assert config.load(path).study.replicates == 3
 
 

@@ -363,6 +363,17 @@ def card(**arguments: object) -> None:
     card.run(**arguments)
 
 
+@cli.command()
+@click.argument("card", type=_FILE)
+@_file("--output", "Smaller file to write.")
+@click.option("--bits", default=8, show_default=True, help="Significant bits of each number.")
+def compact(**arguments: object) -> None:
+    """Write a small copy of a CARD, to be given away."""
+    from depthlens.stages import compact
+
+    compact.run(**arguments)
+
+
 def _words(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list | None:
     return None if value is None else [word.strip() for word in value.split(",")]
 
