@@ -7,11 +7,6 @@ Steps   study_report
 """
 
 
-def drawn(names):
-    """The files of figures: each is drawn twice."""
-    return [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
-
-
 rule report:
     """The page."""
     input:
@@ -26,7 +21,7 @@ rule study_report:
             for run in study.runs()
             for name in (
                 "captions.json",
-                *drawn(
+                *difficulty.drawn(
                     difficulty.run_figures(
                         trained=study.trains(run.model), train_studied=STUDY_TRAIN
                     )
@@ -36,7 +31,10 @@ rule study_report:
         ensembles=[
             f"{study.ensemble_figures(card)}/{name}"
             for card in study.ensembles()
-            for name in ("captions.json", *drawn(difficulty.ENSEMBLE_FIGURES))
+            for name in (
+                "captions.json",
+                *difficulty.drawn(difficulty.ENSEMBLE_FIGURES),
+            )
         ],
         tables=study.paths(
             "probes.parquet",

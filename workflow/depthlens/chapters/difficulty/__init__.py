@@ -52,3 +52,8 @@ def run_figures(*, trained: bool, train_studied: bool) -> tuple[str, ...]:
         *rest,
         *(TRAIN_FIGURES if train_studied else ()),
     )
+
+
+def drawn(names: tuple[str, ...]) -> list[str]:
+    """The files of figures: each is drawn twice."""
+    return [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
