@@ -38,11 +38,12 @@ class Net(nn.Module):
     def forward(self, images):
         return self.head(self.flat(self.pool(self.stem(images))))
 
-def build():
+def build(n_classes):
+    assert n_classes in (3, 4)
     return Net()
 
-def number():
-    return 3
+def number(n_classes):
+    return n_classes
 """
 
 
@@ -77,7 +78,7 @@ def files(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     scope = {}
     exec(MYNET, scope)
-    network = scope["build"]()
+    network = scope["build"](3)
     # Brightness, with what a class adds: the answer is right wherever the image is.
     with torch.no_grad():
         network.stem.weight.fill_(1 / 27)
@@ -129,7 +130,7 @@ def test_the_tables_are_those_of_measure_and_ranked(depthlens, reader, files, tm
     assert outcome.status == 0, outcome.err
     scope = {}
     exec(MYNET, scope)
-    model = scope["build"]()
+    model = scope["build"](3)
 
     model.load_state_dict(load_file(files / "weights.safetensors"))
     sets = [folder_as_arrays(files / "images/train")]
@@ -237,10 +238,13 @@ def test_a_named_architecture_takes_its_weights(depthlens, reader, tmp_path):
     [
         ({"--network": "mynet:bild"}, "mynet has no function 'bild'; did you mean 'build'?"),
         ({"--network": "mynets:build"}, "no module 'mynets'"),
-        ({"--network": "mynet:number"}, "network: mynet:number gave int, not a torch.nn.Module"),
+        (
+            {"--network": "mynet:number"},
+            "network: mynet:number returned a int, not a torch.nn.Module",
+        ),
         ({"--network": "resnet81"}, "no classifier 'resnet81'; did you mean 'resnet18'?"),
         ({"--network": "resnet18", "--weights": None}, "weights: resnet18 has none of its own"),
-        ({"--network": "resnet18"}, "weights.safetensors: its weights do not fit resnet18"),
+        ({"--network": "resnet18"}, "weights.safetensors: not the weights of resnet18: missing"),
         ({"--weights": "no.safetensors"}, "no.safetensors: no such file"),
         ({"--weights": "mynet.py"}, "mynet.py: not a whole safetensors file"),
         ({"--train": "images/none"}, "images/none"),

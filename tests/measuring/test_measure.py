@@ -120,7 +120,7 @@ def test_equals_hooks_scikit_learn_and_a_loop(leave_one_out, metric):
         "loss": -np.log(softmax[rows, labels]),
         "output_margin": np.sort(logits)[:, -1] - np.sort(logits)[:, -2],
         "entropy": -(softmax * np.log(softmax)).sum(1),
-        # The last hidden probe is 3.1: 5 gives the logits.
+        # The features are at 3.1: 5 is the last linear layer.
         "knn_disagreement": 1 - shares[3][rows, labels],
         "suspicion": [
             np.mean([max(np.delete(s[i], labels[i])) - s[i, labels[i]] for s in shares])
@@ -267,7 +267,6 @@ def test_an_output_with_logits_is_taken_as_these():
 
     wrapped = measured(model=Wrapped(), probes=["input", "softmax"])
     pd.testing.assert_frame_equal(wrapped, measured(probes=["input", "softmax"]))
-    assert wrapped["knn_disagreement"].isna().all()  # neither of the two is hidden
 
 
 def test_suspicion_is_the_mean_margin_of_the_strongest_other_class():
@@ -387,6 +386,16 @@ class Broken(nn.Flatten):
 def test_networks_that_do_not_do_are_refused_in_one_sentence(model, fault):
     with pytest.raises(StudyError, match=fault):
         measured(model=model, probes=["input"])
+
+
+class Twice(nn.Sequential):
+    def forward(self, images):
+        return self[1](self[0](self[0](images)))
+
+
+def test_a_module_that_runs_twice_is_named_as_our_argument():
+    with pytest.raises(StudyError, match=r"^probes: the module '0' runs more than once"):
+        measured(model=Twice(nn.ReLU(), nn.Flatten()), probes=["0"])
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,20 @@
 """The command `depthlens measure`: from images and weights in files to a ranking and a page."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from depthlens import tables
-from depthlens.errors import ArtifactError, StudyError
+from depthlens.errors import StudyError
 from depthlens.measuring.images import read
 from depthlens.measuring.measure import measure
 from depthlens.measuring.page import page
-from depthlens.models import networks
-from depthlens.provenance import user_code
+from depthlens.models import checkpoints, networks
 from depthlens.report.page import render_examples
 
 log = logging.getLogger(__name__)
@@ -47,10 +43,10 @@ def run(
     Parameters
     ----------
     network : str
-        "package.module:function", which is called without arguments and gives a network; or the
-        name of an architecture, with as many outputs as there are classes.
+        As for `models.networks.build`: "package.module:function", or the name of an architecture.
+        It has as many outputs as there are classes.
     weights : path or None
-        safetensors, by the names of the network's `state_dict`; needed for a named architecture.
+        safetensors, by the names of the network's `state_dict`. A function may do without.
     train, queries, classes, height, width, channels, resize
         See `measuring.images.read`.
     output : path
@@ -72,7 +68,8 @@ def run(
         paths, classes=classes, size=(height, width), channels=channels, resize=resize
     )
     examples = sets.get("test", sets["train"])
-    model = load(network, weights, n_classes=len(names))
+    shape = examples.images.shape[1:]
+    model = load(network, weights, n_classes=len(names), shape=shape)
     table = measure(
         model,
         sets["train"][:2],
@@ -80,16 +77,14 @@ def run(
         probes=probes,
         n_neighbors=n_neighbors,
         classes=names,
-        preprocess=normalization(mean, std, n_channels=examples.images.shape[1]),
+        preprocess=normalization(mean, std, n_channels=shape[0]),
         **options,
     )
     made_with = {
         "network": network,
         **{name: str(path) for name, path in (("weights", weights), ("train", train)) if path},
         "queries": "the training images themselves, leave-one-out" if not queries else str(queries),
-        "images": dict(
-            zip(("channels", "height", "width"), examples.images.shape[1:], strict=True)
-        ),
+        "images": dict(zip(("channels", "height", "width"), shape, strict=True)),
         "resize": resize,
         "mean": list(mean),
         "std": list(std),
@@ -108,7 +103,7 @@ def run(
     )  # fmt: skip
 
 
-def load(network: str, weights: Path | None, *, n_classes: int) -> nn.Module:
+def load(network: str, weights: Path | None, *, n_classes: int, shape: networks.Shape) -> nn.Module:
     """The network of a function or of an architecture, with its weights.
 
     Raises
@@ -116,27 +111,24 @@ def load(network: str, weights: Path | None, *, n_classes: int) -> nn.Module:
     StudyError
         If there is no such network, it is none, or the weights are not its own.
     """
-    if ":" in network:
-        model = user_code.call("network", network)
-        if not isinstance(model, nn.Module):
-            raise StudyError(
-                f"network: {network} gave {type(model).__name__}, not a torch.nn.Module"
-            )
-    elif weights is None:
+    is_named = ":" not in network or network.startswith("timm:")
+    if is_named and weights is None:
         raise StudyError(
             f"weights: {network} has none of its own; give a safetensors file of those that you "
             "trained, or name a function of yours: package.module:function"
         )
-    else:
-        model = networks.build(network, n_classes=n_classes, seed=0)
+    try:
+        model = networks.build(network, n_classes=n_classes, seed=0, shape=shape)
+    except StudyError as error:  # which knows the name of the block in config.yaml
+        raise StudyError(f"network: {str(error).removeprefix('models: ')}") from None
     if weights is not None:
-        _load_weights(model, weights, network)
+        checkpoints.load_weights(model, weights, name=network)
     return model
 
 
 def normalization(
     mean: Sequence[float], std: Sequence[float], *, n_channels: int
-) -> Callable[[torch.Tensor], torch.Tensor]:
+) -> networks.Prepare:
     """What makes of bytes what a network was trained on: (x / 255 - mean) / std, by channel."""
     for name, values in (("mean", mean), ("std", std)):
         if len(values) not in (1, n_channels) or not np.isfinite(values).all():
@@ -146,12 +138,7 @@ def normalization(
             )
     if not min(std) > 0:
         raise StudyError("std: what is divided by must be greater than 0")
-    shift, scale = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (mean, std))
-
-    def normalize(images: torch.Tensor) -> torch.Tensor:
-        return (images.float() / 255 - shift.to(images.device)) / scale.to(images.device)
-
-    return normalize
+    return networks.prepare({"channels": n_channels, "mean": mean, "std": std})
 
 
 def ranked(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
@@ -197,15 +184,3 @@ def _rank(*keys: pd.Series) -> NDArray[np.int32]:
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(1, len(order) + 1)
     return rank
-
-
-def _load_weights(model: nn.Module, path: Path, network: str) -> None:
-    if not path.is_file():
-        raise ArtifactError(f"{path}: no such file")
-    try:
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise ArtifactError(f"{path}: not a whole safetensors file ({error})") from None
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ArtifactError(f"{path}: its weights do not fit {network} ({reason})") from None

@@ -21,7 +21,7 @@ from depthlens.knn.search import Queries, nearest
 from depthlens.knn.votes import vote
 from depthlens.measuring.examples import Data, Examples, open_examples
 from depthlens.models import devices
-from depthlens.probes.plan import Probe, plan
+from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
 from depthlens.scores import outputs
@@ -69,7 +69,8 @@ def measure(
         Examples that the network was not trained on. Without them the training examples
         themselves are measured, each left out of its own vote.
     probes : "blocks", "children" or sequence of str
-        Where activations are read; see `depthlens.probes.plan.plan`.
+        Where activations are read: modules, patterns, "input" and "softmax"; see
+        `depthlens.probes.plan.plan`.
     n_neighbors : int
         k.
     metric : "euclidean" or "cosine"
@@ -97,8 +98,8 @@ def measure(
         `label`, `prediction`, int16; `confidence`, softmax of the prediction, float32; `correct`;
         `depth`, 0 … n_probes, with respect to the network's class; `depth_label`, with respect to
         the label; `loss`, cross-entropy in nats; `output_margin`, largest logit less the second;
-        `entropy` of the softmax in nats; `knn_disagreement`, share of the k neighbours at the last
-        hidden probe that have another label, NaN where no probe is hidden; `suspicion`, see
+        `entropy` of the softmax in nats; `knn_disagreement`, share of the k neighbours that have
+        another label, at the probe of the features (`probes.plan.feature_probe`); `suspicion`, see
         `suspicion`; then one int16 column a probe, in forward order, with its k-NN class.
         `attrs` holds `probes`, `n_neighbors`, `metric`, `classes`, `train_accuracy` and
         `leave_one_out`.
@@ -143,7 +144,7 @@ def measure(
         n_classes = known.logits.shape[1]
         names = _class_names(classes, n_classes)
         _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
-        found, disagreement = [], np.full(len(asked.labels), np.nan)
+        found, features = [], feature_probe(model, points)
         for index, probe in enumerate(points):
             voters = known.points(index, metric)
             near = _neighbours(
@@ -157,7 +158,7 @@ def measure(
                 progress=progress,
             )
             prediction, votes = vote(known.labels[near], n_classes)
-            if index == known.last_hidden:
+            if probe.name == features:
                 disagreement = knn_disagreement(votes, asked.labels)
             found.append(_Votes(prediction, *_for_and_against(votes, asked.labels)))
     return _table(
@@ -223,8 +224,6 @@ class _Recorded(NamedTuple):
     files: list[Path]
     """activations of each probe: rows of numbers and nothing else"""
     dtype: np.dtype
-    last_hidden: int | None
-    """index of the last probe that is neither the logits nor their softmax nor the input"""
 
     @property
     def accuracy(self) -> float:
@@ -259,7 +258,7 @@ class _Forward:
 
     def __call__(self, name: str, examples: Examples, every: Mapping[str, Examples]) -> _Recorded:
         files = [self._folder / f"{name}-{index}" for index in range(len(self._probes))]
-        labels, logits, last_hidden = [], [], None
+        labels, logits = [], []
         with contextlib.ExitStack() as opened:
             streams = [opened.enter_context(path.open("wb")) for path in files]
             batches = bar(
@@ -274,18 +273,14 @@ class _Forward:
                 found, activations = self._run(images, name)
                 values = [activation.flatten(1).cpu().numpy() for activation in activations]
                 self._check(name, found, given, images, values, n_met)
-                if not labels:
-                    last_hidden = _last_hidden(self._probes, values, found)
-                    if name == "train":  # said at once, not after hours
-                        _class_names(self._classes, found.shape[1])
-                        self._check_space(values, every)
+                if not labels and name == "train":  # said at once, not after hours
+                    _class_names(self._classes, found.shape[1])
+                    self._check_space(values, every)
                 self._write(streams, values)
                 labels.append(given)
                 logits.append(found)
                 n_met += len(given)
-        recorded = _Recorded(
-            np.concatenate(labels), np.concatenate(logits), files, values[0].dtype, last_hidden
-        )
+        recorded = _Recorded(np.concatenate(labels), np.concatenate(logits), files, values[0].dtype)
         log.info("%s: %d examples, accuracy %.4f", name, n_met, recorded.accuracy)
         return recorded
 
@@ -303,6 +298,8 @@ class _Forward:
             )
         try:
             logits, activations = self._recorder(images.to(self._type))
+        except StudyError as error:
+            raise _as_argument(error) from None
         except torch.OutOfMemoryError:
             raise StudyError("batch_size: out of GPU memory; lower it") from None
         except (RuntimeError, ValueError, TypeError, AssertionError) as error:
@@ -374,11 +371,16 @@ def _as_it_is(images: torch.Tensor) -> torch.Tensor:
     return images
 
 
+def _as_argument(error: StudyError) -> StudyError:
+    """A message that names our argument and not the key of config.yaml."""
+    return StudyError(str(error).removeprefix("activations."))
+
+
 def _plan(model: nn.Module, probes: str | Sequence[str]) -> list[Probe]:
     try:
         points = plan(model, probes)
-    except StudyError as error:  # which knows the name of the key in config.yaml
-        raise StudyError(str(error).removeprefix("activations.")) from None
+    except StudyError as error:
+        raise _as_argument(error) from None
     if not points:
         raise StudyError("probes: at least one is needed")
     return points
@@ -465,18 +467,6 @@ def _temporary_folder(workdir: str | Path | None) -> Iterator[Path]:
         raise StudyError(f"workdir: {workdir}: no folder to write to ({error.strerror})") from None
     with folder as name:
         yield Path(name)
-
-
-def _last_hidden(
-    probes: Sequence[Probe], values: Sequence[NDArray], logits: NDArray[np.float32]
-) -> int | None:
-    hidden = [
-        index
-        for index, (probe, value) in enumerate(zip(probes, values, strict=True))
-        # The layer that gives the logits is known by what it gives.
-        if probe.kind == "module" and not np.array_equal(value, logits.astype(value.dtype))
-    ]
-    return hidden[-1] if hidden else None
 
 
 def _neighbours(

@@ -1,17 +1,19 @@
 """Trained weights on disk: safetensors, never pickle."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from depthlens import tables
 from depthlens.errors import ArtifactError
 from depthlens.models import networks
+
+_MOST_NAMES = 4
 
 
 def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata: Mapping) -> None:
@@ -92,3 +94,68 @@ def load_network(
             f"{path}: its weights do not fit {architecture} ({str(error).splitlines()[-1].strip()})"
         ) from None
     return network.eval()
+
+
+def load_weights(network: nn.Module, path: Path | str, *, name: str) -> int:
+    """Give a network the weights of a safetensors file, whoever wrote it.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    path : path
+        Of tensors by the names of the network's `state_dict`.
+    name : str
+        Of the network, for messages.
+
+    Returns
+    -------
+    int
+        Number of tensors.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing or damaged, or does not hold exactly the network's tensors.
+    """
+    tensors = _read(path)
+    if fault := _misfit(network.state_dict(), tensors):
+        raise ArtifactError(f"{path}: not the weights of {name}: {fault}")
+    network.load_state_dict(tensors)
+    return len(tensors)
+
+
+def _read(path: Path | str) -> dict[str, torch.Tensor]:
+    if not Path(path).is_file():
+        raise ArtifactError(f"{path}: no such file; it should hold weights as safetensors")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(
+            f"{path}: not a whole safetensors file ({error}); write it with "
+            "safetensors.torch.save_file(network.state_dict(), …)"
+        ) from None
+
+
+def _misfit(wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:
+    """What is wrong with the names and shapes of tensors; "" if nothing is."""
+    other = [
+        f"{name} ({_shape(found[name])}, not {_shape(wanted[name])})"
+        for name in wanted
+        if name in found and found[name].shape != wanted[name].shape
+    ]
+    faults = {
+        "missing": [name for name in wanted if name not in found],
+        "unknown": sorted(name for name in found if name not in wanted),
+        "of another shape": other,
+    }
+    return "; ".join(f"{what}: {_some(names)}" for what, names in faults.items() if names)
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a number"
