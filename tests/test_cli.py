@@ -59,12 +59,20 @@ def commands(tiny_run, tiny_neighbours, blocks, tmp_path) -> dict[str, dict[str,
     """Every command that reads and writes files, as options that work; outputs below `out`."""
     out = tmp_path / "out"
     forward = {"activations": blocks["activations"], "model": blocks["model"]}
-    training = blocks["training"] | {"epochs": 1}
+    training = blocks["training"] | {"epochs": 1, "snapshots": 1}
     return {
         "generate": {
             "--split": "test",
             "--output": out / "test.parquet",
             "--cfg": blocks["dataset"],
+        },
+        "resample": {
+            "--train-images": tiny_run.images("train"),
+            "--test-images": tiny_run.images("test"),
+            "--number": 1,
+            "--train-output": out / "train.parquet",
+            "--test-output": out / "test.parquet",
+            "--cfg": {"held_out": 0.5, "seed": 1},
         },
         "train": {
             "--train-images": tiny_run.images("train"),
@@ -73,6 +81,8 @@ def commands(tiny_run, tiny_neighbours, blocks, tmp_path) -> dict[str, dict[str,
             "--checkpoint": out / "checkpoint.safetensors",
             "--history": out / "history.parquet",
             "--dynamics": out / "dynamics.parquet",
+            "--dynamics-test": out / "dynamics_test.parquet",
+            "--snapshots": out / "snapshots.safetensors",
             "--resume": out / "resume.safetensors",
             "--cfg": {"training": training, "model": blocks["model"]},
         },
@@ -294,7 +304,7 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(
 def test_more_neighbours_than_references_is_one_clear_line(depthlens, commands, blocks, tmp_path):
     cfg = blocks["knn"] | {"n_neighbors": 97}
     outcome = depthlens("knn", *shell(commands["knn"], cfg=cfg))
-    assert_one_clear_line(outcome, "knn.n_neighbors: 97 neighbours of 96 references")
+    assert_one_clear_line(outcome, "knn: 97 neighbours of 96 references")
     assert not (tmp_path / "out").exists()
 
 

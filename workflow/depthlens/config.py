@@ -600,7 +600,8 @@ def check_blocks(names: Sequence[str], values: object) -> dict:
             TypeAdapter(BLOCKS[name]).validate_python(block)
         except ValidationError as error:
             faults = [
-                f"--cfg: {'.'.join([name, *map(str, fault['loc'])])}: {fault['msg'].lower()}"
+                f"--cfg: {'.'.join([name, *map(str, fault['loc'])])}: "
+                f"{fault['msg'].removeprefix('Value error, ').lower()}"
                 for fault in error.errors()
             ]
             raise ConfigError("\n".join(faults)) from None
