@@ -1,5 +1,7 @@
 """Which points of a network are probed."""
 
+import sys
+
 import pytest
 
 from depthlens.errors import StudyError
@@ -56,6 +58,21 @@ def test_names_are_those_of_the_plan_without_making_weights(resnet18):
     for probes in ("children", "blocks", ["layer2", "fc"]):
         expected = [probe.name for probe in plan(resnet18, probes)]
         assert outline("resnet18", probes).names == expected
+
+
+def test_a_users_function_that_computes_with_numbers_has_an_outline(tmp_path, monkeypatch):
+    (tmp_path / "network_with_numbers.py").write_text(
+        "import torch\n"
+        "WIDTH = torch.tensor(4)\n"
+        "def make(n_classes):\n"
+        "    layers = [torch.nn.Conv2d(3, int(WIDTH), 3), torch.nn.Flatten()]\n"
+        "    return torch.nn.Sequential(*layers, torch.nn.LazyLinear(n_classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    found = outline("network_with_numbers:make", "blocks")
+    monkeypatch.delitem(sys.modules, "network_with_numbers")
+    assert found.names == ["00-input", "01-0", "02-2", "03-softmax"]
+    assert found.features == "01-0"
 
 
 def test_an_unknown_module_is_named_with_the_one_that_was_meant(resnet18):

@@ -126,11 +126,7 @@ class Outline(NamedTuple):
 
 def outline(architecture: str, probes: str | Sequence[str]) -> Outline:
     """The probes of an architecture, without making its weights if it can be; raises as `plan`."""
-    try:
-        with torch.device("meta"):
-            network = networks.build(architecture, n_classes=2, seed=0)
-    except NotImplementedError:  # RegNet and Swin compute their sizes with tensors
-        network = networks.build(architecture, n_classes=2, seed=0)
+    network = _without_weights(architecture) or networks.build(architecture, n_classes=2, seed=0)
     found = plan(network, probes)
     return Outline([probe.name for probe in found], feature_probe(network, found))
 
@@ -150,6 +146,16 @@ def feature_probe(network: nn.Module, probes: Sequence[Probe]) -> str:
     modules = [probe for probe in probes if probe.kind == "module"]
     before = [probe for probe in modules if not gives_logits(probe)]
     return (before or modules or probes)[-1 if modules else 0].name
+
+
+def _without_weights(architecture: str) -> nn.Module | None:
+    if ":" in architecture and not architecture.startswith("timm:"):
+        return None  # a user's module, imported in there, would keep constants without numbers
+    try:
+        with torch.device("meta"):
+            return networks.build(architecture, n_classes=2, seed=0)
+    except RuntimeError:  # RegNet and Swin compute their sizes with tensors
+        return None
 
 
 def _running_children(parent: nn.Module, path: str = "") -> Iterator[str]:
@@ -191,6 +197,9 @@ def _expand(asked: str, known: Sequence[str]) -> list[_Point]:
 
 # In evaluation mode they change no value, or only the shape.
 _WITHOUT_EFFECT = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd)
+_NORMS_AND_EMBEDDINGS = (
+    nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag,
+)  # fmt: skip
 _POOLS_ALL = (
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
@@ -254,12 +263,11 @@ def _n_layers(module: nn.Module) -> int:
 
 def _is_layer(module: nn.Module) -> bool:
     weight = getattr(module, "weight", None)
-    return (
-        isinstance(weight, nn.Parameter)
-        and weight.dim() > 1
-        and not any(module.children())
-        and not isinstance(module, (nn.LayerNorm, nn.Embedding, nn.EmbeddingBag))
-    )
+    if any(module.children()) or isinstance(module, _NORMS_AND_EMBEDDINGS):
+        return False
+    if isinstance(weight, nn.UninitializedParameter):
+        return True  # of a lazy layer: it has no dimensions before the first forward pass
+    return isinstance(weight, nn.Parameter) and weight.dim() > 1
 
 
 def _is_plain(module: nn.Module) -> bool:
