@@ -208,14 +208,32 @@ def _settle(answer: _Answer, frame: Frame, screen: Screen, n_neighbors: int, mem
             ranks=range(1, k + 1),
             memory=memory,
         )
-        rows = members[found.rows].reshape(len(points.ids), -1)
-        distances = np.repeat(found.distances, members.shape[1], axis=1)
-        missing = rows < 0
-        if exclude_self:
-            missing |= rows == frame.own_rows(points.ids)[:, None]
-        rows, distances = _in_order(rows, np.where(missing, np.inf, distances), n_neighbors)
-        answer.take(Found(rows, distances, found.proven), by=screen.name)
+        own = frame.own_rows(points.ids) if exclude_self else None
+        taken = _each_for_its_equals(found, members, own, n_neighbors, memory)
+        answer.take(Found(*taken, found.proven), by=screen.name)
         keep *= 8
+
+
+def _each_for_its_equals(
+    found: Found,
+    members: NDArray[np.int64],
+    own: NDArray[np.int64] | None,
+    n_neighbors: int,
+    memory: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The nearest references from the nearest distinct points, in pieces: k² candidates a query."""
+    n_queries, n_candidates = len(found.rows), found.rows.shape[1] * members.shape[1]
+    at_once = max(1, int(0.2 * memory / (50 * n_candidates)))  # bytes of a candidate in the sort
+    pieces = []
+    for start in range(0, n_queries, at_once):
+        piece = slice(start, start + at_once)
+        rows = members[found.rows[piece]].reshape(-1, n_candidates)
+        distances = np.repeat(found.distances[piece], members.shape[1], axis=1)
+        missing = rows < 0
+        if own is not None:
+            missing |= rows == own[piece, None]
+        pieces.append(_in_order(rows, np.where(missing, np.inf, distances), n_neighbors))
+    return tuple(np.concatenate(parts) for parts in zip(*pieces, strict=True))
 
 
 def _distinct(references: Points, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
