@@ -123,7 +123,7 @@ def test_scores_that_say_nothing_are_left_out(make_split):
 def test_scores_are_named_in_sentences_as_in_prose():
     assert comparisons.name_of("output_margin") == "output margin"
     assert comparisons.name_of("el2n") == "EL2N"
-    assert comparisons.name_of("grand") == "GraNd, last layer"
+    assert comparisons.name_of("grand") == "GraNd (last layer)"
     assert comparisons.name_of("knn_disagreement") == "k-NN disagreement"
 
 

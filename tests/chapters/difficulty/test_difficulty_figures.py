@@ -125,7 +125,7 @@ def test_matrix_writes_each_correlation_where_its_measures_meet(make_run):
     for text in ax.texts:
         x, y = text.get_position()
         rho = found.rho[titles.index(down[y]), titles.index(across[x])]
-        assert text.get_text() == number(rho)
+        assert text.get_text() == number(rho).replace("0.", ".")
 
 
 def test_network_that_did_not_converge_is_named_on_every_figure(make_run):

@@ -67,7 +67,7 @@ def score_correlations(material: Material) -> Drawing:
             ax.text(
                 column,
                 row,
-                number(rho[row, column]),
+                _cell(rho[row, column], size),
                 ha="center",
                 va="center",
                 fontsize=9 if size <= 12 else 7.2,
@@ -127,7 +127,8 @@ def score_correlations(material: Material) -> Drawing:
         figure,
         title,
         sentence[0].upper() + sentence[1:],
-        f"A heat map of rank correlations between {joined(names)}, with similar ones side by side.",
+        "A heat map of rank correlations, with similar ones side by side, between "
+        f"{joined([name_of(column) for column in values.columns[order]])}.",
     )
 
 
@@ -187,10 +188,11 @@ def score_with_depth(material: Material) -> Drawing:
     best = test.iloc[-1]
     against = test[test["high"] < 0]
     which = _SPLITS[splits[0]][0]
-    sentence = (
-        f"On {which}, {count(int((test['low'] > 0).sum()))} of {some(len(test), 'score')} call "
-        f"deep images harder beyond doubt, {name_of(best['score'])} most of all ({_rho(best)})"
-    )
+    clear = int((test["low"] > 0).sum())
+    sentence = f"On {which}, {count(clear) if clear else 'none'} of {some(len(test), 'score')} "
+    sentence += "call" if clear > 1 else "calls"
+    sentence += f" deep images harder beyond doubt, {name_of(best['score'])} "
+    sentence += f"{'most of all' if clear else 'comes nearest to it'} ({_rho(best)})"
     if len(against):
         names = [name_of(score) for score in against["score"]]
         sentence += f"; {joined(names)} {'says' if len(names) == 1 else 'say'} the opposite"
@@ -444,6 +446,12 @@ def depth_by_reference(material: Material) -> Drawing:
         + joined([f"{row.reference} {number(row.mean_depth)}" for row in table.itertuples()])
         + ".",
     )
+
+
+def _cell(rho: float, size: int) -> str:
+    """A correlation in a matrix; without its zero where cells are narrow."""
+    text = number(rho)
+    return text.replace("0.", ".", 1) if size > 12 and abs(rho) < 1 else text
 
 
 def _rho(row: pd.Series) -> str:

@@ -52,9 +52,11 @@ def title_of(column: str) -> str:
 
 
 def name_of(column: str) -> str:
-    """What a sentence calls it: like its title, but small where it is no name of its own."""
+    """What a sentence calls it: like its title, small where it is no name, without a comma."""
     title = title_of(column)
-    return title[0].lower() + title[1:] if title.split()[0][1:].islower() else title
+    name, comma, kind = title.partition(", ")
+    name = name[0].lower() + name[1:] if name.split()[0][1:].islower() else name
+    return f"{name} ({kind})" if comma else name
 
 
 def oriented(split: Split) -> pd.DataFrame:

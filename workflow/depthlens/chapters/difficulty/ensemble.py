@@ -98,28 +98,31 @@ def histogram(ensemble: Ensemble) -> NDArray[np.int64]:
 
 
 def nearest(ensemble: Ensemble, corner: Corner, n: int) -> pd.DataFrame:
-    """The images nearest a corner.
+    """Rows of the card in a corner's quarter of the plane, nearest the corner first.
 
     Nearest by the Euclidean distance, in depths, of (mean training depth, mean held-out depth) to
-    the corner, whose coordinates are 0 or the greatest depth; ties by example_id.
+    the corner, whose coordinates are 0 or the greatest depth; ties by example_id. Fewer than n
+    where the quarter holds fewer: what is near another corner says nothing about this one.
     """
-    both = ensemble.both
+    inside = _quarter(ensemble, corner)
     away = np.hypot(
-        both[TRAIN] - corner.train * ensemble.n_probes,
-        both[HELD_OUT] - corner.held_out * ensemble.n_probes,
+        inside[TRAIN] - corner.train * ensemble.n_probes,
+        inside[HELD_OUT] - corner.held_out * ensemble.n_probes,
     )
-    order = np.lexsort((both["example_id"], away))
-    return both.iloc[order[:n]]
+    order = np.lexsort((inside["example_id"], away))
+    return inside.iloc[order[:n]]
 
 
 def quadrants(ensemble: Ensemble) -> dict[Corner, int]:
-    """Images in the quarter of the plane that belongs to each corner; the middle counts as deep."""
-    middle = ensemble.n_probes / 2
-    train, held_out = ensemble.both[TRAIN] >= middle, ensemble.both[HELD_OUT] >= middle
-    return {
-        corner: int(((train == bool(corner.train)) & (held_out == bool(corner.held_out))).sum())
-        for corner in CORNERS
-    }
+    """Images in the quarter of the plane that belongs to each corner."""
+    return {corner: len(_quarter(ensemble, corner)) for corner in CORNERS}
+
+
+def _quarter(ensemble: Ensemble, corner: Corner) -> pd.DataFrame:
+    """Rows of the card in the quarter of a corner; the middle of a scale counts as deep."""
+    both, middle = ensemble.both, ensemble.n_probes / 2
+    deep = both[TRAIN] >= middle, both[HELD_OUT] >= middle
+    return both[(deep[0] == bool(corner.train)) & (deep[1] == bool(corner.held_out))]
 
 
 def hardest(ensemble: Ensemble, n: int) -> pd.DataFrame:

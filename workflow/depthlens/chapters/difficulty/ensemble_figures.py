@@ -171,6 +171,9 @@ def corner_galleries(material: EnsembleMaterial) -> Drawing:
             caption_height=room,
         )
         ax.set_ylim(lines * (tall + room), -0.04)
+        if rows.empty:
+            middle = (columns * 1.16 / 2, (tall + room) / 2)
+            ax.text(*middle, "no image", ha="center", va="center", color=style.MUTED)
         sides = [("deep" if deep else "shallow") for deep in (corner.train, corner.held_out)]
         ax.set_title(f"{corner.name[0].upper()}{corner.name[1:]}", fontsize=10.5, pad=22)
         ax.text(
@@ -186,14 +189,15 @@ def corner_galleries(material: EnsembleMaterial) -> Drawing:
         figure,
         material,
         title,
-        f"The {some(min(CORNER_IMAGES, n), 'image')} nearest each corner of the plane of mean "
-        f"training depth and mean held-out depth, of n = {count(n)}\nBelow each image: label, → "
-        "class that most networks give it unseen (their share), training / held-out depth",
+        f"Up to {CORNER_IMAGES} images of each quarter of the plane of mean training depth and "
+        f"mean held-out depth, nearest its corner first, of n = {count(n)}\nBelow each image: label, "
+        "→ class that most networks give it unseen (their share), training / held-out depth",
     )
     phrases = []
     for corner, rows in zip(CORNERS, chosen, strict=True):
         other = int((rows["consensus"] != rows["label"]).sum())
-        phrases.append(f"{count(other)} of the {count(len(rows))} that {corner.verb}")
+        if len(rows):
+            phrases.append(f"{count(other)} of the {count(len(rows))} that {corner.verb}")
     return Drawing(
         figure,
         title,
