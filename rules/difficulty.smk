@@ -120,11 +120,13 @@ for name, models, trained in (
             cfg=study.block("figures"),
             code=study.digest("stages.figures"),
             folder=FIGURES,
+            # Not in the command: it is put together when the job runs, after the last turn.
+            history=f"--history {RUN}/history.parquet" if trained else "",
         shell:
             "depthlens figures --train-images {input.train_images:q}"
             " --test-images {input.test_images:q} --probes {input.probes:q}"
             " --depth {input.test_depth:q} --test-scores {input.test_scores:q}"
-            + (" --history {input.history:q}" if trained else "")
+            " {params.history}"
             + (
                 " --train-depth {input.train_depth:q} --train-scores {input.train_scores:q}"
                 if STUDY_TRAIN

@@ -62,15 +62,18 @@ for model in study.config.study.models:
                 code=study.digest("stages.scores"),
                 network=study.network_code(model),
                 split=split,
+                # Not in the command: it is put together when the job runs, after the last turn.
+                training=(
+                    f"--dynamics {folder}/{DYNAMICS[split]}"
+                    f" --snapshots {folder}/snapshots.safetensors"
+                    if study.trains(model)
+                    else ""
+                ),
             shell:
                 "depthlens scores --split {params.split} --images {input.images:q}"
                 " --checkpoint {input.checkpoint:q} --predictions {input.predictions:q}"
-                + (
-                    " --dynamics {input.dynamics:q} --snapshots {input.snapshots:q}"
-                    if study.trains(model)
-                    else ""
-                )
-                + " --labels {input.labels:q} --knn {input.knn:q} --features {input.features:q}"
+                " {params.training}"
+                " --labels {input.labels:q} --knn {input.knn:q} --features {input.features:q}"
                 " --reference-features {input.reference_features:q} --output {output:q}"
                 " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 
