@@ -190,8 +190,8 @@ def corner_galleries(material: EnsembleMaterial) -> Drawing:
         material,
         title,
         f"Up to {CORNER_IMAGES} images of each quarter of the plane of mean training depth and "
-        f"mean held-out depth, nearest its corner first, of n = {count(n)}\nBelow each image: label, "
-        "→ class that most networks give it unseen (their share), training / held-out depth",
+        f"mean held-out depth, nearest its corner first, of n = {count(n)}\nBelow each image: "
+        "label, → class that most networks give it unseen (their share), training / held-out depth",
     )
     phrases = []
     for corner, rows in zip(CORNERS, chosen, strict=True):
