@@ -40,7 +40,7 @@ def published(tmp_path_factory) -> Copy:
     first.run("git", "add", ".")
     first.run("git", "commit", "--quiet", "--message", "The study")
     said = first.run("dvc", "repro").stdout
-    assert stages_run(said) == {"data", "checkpoint", "difficulty", "report"}
+    assert stages_run(said) == {"data", "checkpoint", "difficulty", "card", "report"}
     first.run("dvc", "push", "--quiet")
     first.run("git", "add", ".")
     first.run("git", "commit", "--quiet", "--message", "What DVC keeps")
@@ -69,7 +69,7 @@ def test_a_study_that_snakemake_made_is_taken_in_and_not_made_again(finished, tm
     study = Copy(Path(shutil.copytree(finished.folder, tmp_path / "study")))
     study.run("dvc", "init", "--no-scm", "--quiet", "--force")
     done = study.run("dvc", "repro")
-    assert stages_run(done.stdout) == {"data", "checkpoint", "difficulty", "report"}
+    assert stages_run(done.stdout) == {"data", "checkpoint", "difficulty", "card", "report"}
     assert "Finished jobid" not in done.stdout + done.stderr
     assert study.run("dvc", "status", "--json").stdout.strip() == "{}"
 
@@ -99,12 +99,12 @@ def test_another_machine_computes_again_what_a_change_asks_for_and_trains_nothin
     before = checkpoint.stat().st_mtime_ns
     edit(clone, "knn", n_neighbors=7)
     done = clone.run("dvc", "repro")
-    assert stages_run(done.stdout) == {"difficulty", "report"}
+    assert stages_run(done.stdout) == {"difficulty", "card", "report"}
     assert "rule knn" in done.stdout + done.stderr
     assert "rule train" not in done.stdout + done.stderr
     assert checkpoint.stat().st_mtime_ns == before
     assert "Nothing to be done" in clone.plan()
-    edit(clone, "training", epochs=1)
+    edit(clone, "training", epochs=1, snapshots=1)
     assert "checkpoint" in stages_run(clone.run("dvc", "repro", "--dry").stdout)
     assert "train" in clone.planned()
 
