@@ -38,13 +38,20 @@ for model in study.config.study.models:
                     if study.trains(model)
                     else {}
                 ),
+                # Of the training split they are its own: Snakemake takes no input twice.
+                **(
+                    {
+                        "labels": f"{folder}/predictions/train.parquet",
+                        "reference_features": f"{folder}/activations/train/{probe}.parquet",
+                    }
+                    if split != "train"
+                    else {}
+                ),
                 images=f"data/{{dataset}}/{split}.parquet",
                 checkpoint=f"{folder}/checkpoint.safetensors",
                 predictions=f"{folder}/predictions/{split}.parquet",
-                labels=f"{folder}/predictions/train.parquet",
                 knn=f"{folder}/knn/{split}/{probe}.parquet",
                 features=f"{folder}/activations/{split}/{probe}.parquet",
-                reference_features=f"{folder}/activations/train/{probe}.parquet",
             output:
                 f"{folder}/scores/{split}.parquet",
             log:
@@ -62,6 +69,8 @@ for model in study.config.study.models:
                 code=study.digest("stages.scores"),
                 network=study.network_code(model),
                 split=split,
+                references=f"--labels {folder}/predictions/train.parquet"
+                f" --reference-features {folder}/activations/train/{probe}.parquet",
                 # Not in the command: it is put together when the job runs, after the last turn.
                 training=(
                     f"--dynamics {folder}/{DYNAMICS[split]}"
@@ -73,8 +82,8 @@ for model in study.config.study.models:
                 "depthlens scores --split {params.split} --images {input.images:q}"
                 " --checkpoint {input.checkpoint:q} --predictions {input.predictions:q}"
                 " {params.training}"
-                " --labels {input.labels:q} --knn {input.knn:q} --features {input.features:q}"
-                " --reference-features {input.reference_features:q} --output {output:q}"
+                " {params.references} --knn {input.knn:q} --features {input.features:q}"
+                " --output {output:q}"
                 " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"
 
 
