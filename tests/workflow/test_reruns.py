@@ -288,7 +288,7 @@ def test_a_folder_without_records_makes_everything_again(finished, tmp_path):
     [
         ("training/loop.py", {"train"}),
         ("knn/votes.py", {"knn"}),
-        ("depth.py", {"depth_resnet18"}),
+        ("depth.py", {"depth_resnet18", *SCORES}),
         ("chapters/difficulty/claims.py", {"difficulty_claims"}),
         ("report/templates/page.html", {"study_report"}),
     ],
@@ -312,7 +312,7 @@ def test_an_edited_command_reruns_its_rule(study):
 
 
 @pytest.mark.parametrize(
-    "path", ["data/tiny_shapes/test.parquet", f"{RUN}/knn/test/00-input.parquet"]
+    "path", ["data/tiny_shapes/test.parquet", f"{RUN}/knn/test/09-avgpool.parquet"]
 )
 def test_a_file_replaced_by_another_of_the_same_size_and_date_is_made_again(study, path):
     file = study.folder / path
