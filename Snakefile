@@ -84,8 +84,8 @@ onstart:
 
 
 onsuccess:
-    study.finish()
+    study.settle()
 
 
 onerror:
-    study.finish()
+    study.settle()

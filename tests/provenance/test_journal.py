@@ -160,6 +160,24 @@ def test_what_was_made_from_other_bytes_is_not_used():
     }
 
 
+def test_what_was_made_from_a_file_that_vanished_meanwhile_is_not_used():
+    vanished = Job("figure", "command", (), (("data/images", ""),), (), "")
+    Path("results/figure").write_bytes(b"figure")
+    time.sleep(0.01)
+    snakemake.write("results/figure", vanished)
+    assert journal.settle().unusable == {
+        "results/figure": "nobody knows which data/images it was made from"
+    }
+
+
+def test_a_source_without_a_digest_is_no_reason_to_make_again():
+    source = Job("figure", "command", (), (("config.yaml", ""),), (), "")
+    Path("results/figure").write_bytes(b"figure")
+    time.sleep(0.01)
+    snakemake.write("results/figure", source)
+    assert journal.settle().unusable == {}
+
+
 def test_an_output_that_nobody_made_is_not_used():
     Path("results/c").write_bytes(b"c")
     found = journal.settle(["results/c"])

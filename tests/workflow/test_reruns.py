@@ -380,3 +380,20 @@ def test_manifest_lists_everything_that_the_study_ends_with(finished):
     assert manifest[f"{RUN}/checkpoint.safetensors"]["config"]["training"] == values["training"]
     rules = {entry["rule"] for entry in manifest.values()}
     assert rules == set(FOLLOWS) - {"neighbours", "votes"}
+
+
+def test_the_manifest_comes_back_without_a_job_while_the_study_is_whole(study):
+    manifest = study.folder / "reports/smoke/manifest.json"
+    before = manifest.read_bytes()
+    manifest.unlink()
+    assert study.planned() == set()
+    assert manifest.read_bytes() == before
+
+    page = study.folder / "reports/smoke/index.html"
+    content = page.read_bytes()
+    page.unlink()
+    assert "study_report" in study.planned()
+    assert not manifest.exists()
+    page.write_bytes(content)
+    assert study.planned() == set()
+    assert manifest.read_bytes() == before

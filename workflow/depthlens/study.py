@@ -4,6 +4,7 @@ Importing this must stay cheap: every `snakemake` call does. So no torch here; t
 network's probes, which only torchvision knows, are kept in `.snakemake/` once they were computed.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -274,26 +275,35 @@ class Study:
         list of str
             One sentence for each file that will be made again, and for each package whose version
             is not the one that the results were made with.
+
+        Notes
+        -----
+        What was made is recorded, and listed in manifest.json if the study is whole.
         """
         modules = {code_digest(stage): module_digests(stage) for stage in self._stages}
         found = journal.settle(self._files(), modules=modules)
         if found.made:
             here = {"versions": machine.versions(), "machine": machine.hardware()}
             tables.write_json(self._environment, here)
+        self._list(whole=not found.unusable)
         again = [f"{path} will be made again: {why}" for path, why in found.unusable.items()]
         if len(again) > _MOST_SENTENCES:
             rest = len(again) - _MOST_SENTENCES
             again[_MOST_SENTENCES:] = [f"so will {rest} more; depthlens why says of each"]
         return [*self._other_versions(), *again]
 
-    def finish(self) -> None:
-        """Keep a record of what was made; list it in manifest.json if the study is whole."""
-        self.settle()
+    def _list(self, *, whole: bool) -> None:
+        """Write manifest.json, or remove it where something is missing or will be made again."""
         path = Path(self.config.study.reports, "manifest.json")
-        try:
-            tables.write_json(path, manifest(self.targets))
-        except ArtifactError:  # a part is missing, or older than what it was made from
+        listed = None
+        if whole and all(Path(target).exists() for target in self.targets):
+            # A part may be older than what it was made from.
+            with contextlib.suppress(ArtifactError):
+                listed = manifest(self.targets)
+        if listed is None:
             path.unlink(missing_ok=True)
+        else:
+            tables.write_json(path, listed)
 
     @property
     def _environment(self) -> Path:

@@ -89,10 +89,15 @@ def settle(
     }
     digests = state.fingerprints.of(sorted({*outputs, *inputs}))
 
+    made_here = set(outputs)
     unusable, made = _judge(outputs, jobs, marked, recorded, digests, state.outputs)
     for path in outputs:
         if path in digests and path not in unusable:
             for name, digest in jobs[path].inputs:
+                if not digest and name in made_here:
+                    # It vanished between being read and being remembered.
+                    unusable[path] = f"nobody knows which {name} it was made from"
+                    break
                 if digest and digests.get(name, digest) != digest:
                     unusable[path] = f"it was made from another {name}"
                     break
