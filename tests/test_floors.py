@@ -8,8 +8,8 @@ import depthlens
 PACKAGE = Path(depthlens.__file__).parent
 FLOORS = (
     {"errors", "config", "tables", "provenance", "progress"},
-    {"datasets", "models", "training", "probes", "knn", "depth", "intervals", "scores"},
-    {"prose", "ledger", "figures", "report"},
+    {"datasets", "models", "training", "probes", "knn", "depth", "intervals", "scores", "trial"},
+    {"prose", "ledger", "figures", "report", "sweep"},
     {"chapters"},
     {"stages"},
     {"study", "cli", "measuring", "verify", "why", "preset"},

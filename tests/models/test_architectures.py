@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from depthlens.models import networks
@@ -70,3 +71,33 @@ def test_vgg16_small_halves_images_five_times_rounding_up(size, pooled):
 def test_no_activation_is_overwritten(architecture):
     network = networks.build(architecture, n_classes=2, seed=0)
     assert not any(m.inplace for m in network.modules() if isinstance(m, nn.ReLU))
+
+
+def test_narrow_resnet_is_torchvisions_with_a_quarter_of_the_channels():
+    narrow = networks.build("resnet18_narrow", n_classes=10, seed=0).state_dict()
+    full = networks.build("resnet18", n_classes=10, seed=0).state_dict()
+    assert list(narrow) == list(full)
+    for name, weights in full.items():
+        # Sides of kernels are below 8; colours and classes stay.
+        wanted = [n // 4 if n >= 64 else n for n in weights.shape]
+        assert list(narrow[name].shape) == wanted, name
+
+
+def test_narrow_resnet_computes_what_torchvisions_would():
+    narrow = networks.build("resnet18_narrow", n_classes=10, seed=0).eval()
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    # torchvision's own forward pass over our children.
+    forward = torchvision.models.ResNet._forward_impl
+    assert torch.equal(narrow(images), forward(narrow, images))
+
+
+@pytest.mark.parametrize(
+    ("narrow", "full", "most"),
+    [("vgg16_narrow", "vgg16_small", 512), ("mlp7_narrow", "mlp7", 2048)],
+)
+def test_narrow_networks_have_a_quarter_of_the_width(narrow, full, most):
+    widths = [
+        max(weights.shape[0] for weights in network.parameters())
+        for network in (networks.build(name, n_classes=10, seed=0) for name in (narrow, full))
+    ]
+    assert widths == [most // 4, most]

@@ -267,8 +267,8 @@ class Network(Block):
     architecture: Annotated[
         str, Field(min_length=1, max_length=200), AfterValidator(_architecture)
     ] = Field(
-        description="a torchvision classifier, mlp7, vgg16_small, timm:NAME, or a function of "
-        'yours as "package.module:function"'
+        description="a torchvision classifier, mlp7, vgg16_small, a narrow one of ours, timm:NAME, "
+        'or a function of yours as "package.module:function"'
     )
     weights: FilePath | None = Field(
         default=None,
@@ -428,10 +428,144 @@ class DifficultyChapter(Block):
     bootstrap_seed: Seed = Field(description="of the resampling")
 
 
+class Recipe(Block):
+    """How the many small networks of a chapter are built and trained; one CPU thread each."""
+
+    architecture: Annotated[
+        str, Field(min_length=1, max_length=200), AfterValidator(_architecture)
+    ] = Field(description="as of a network of the block models")
+    train_examples: int = Field(ge=20, description="training images, the classes in equal shares")
+    test_examples: int = Field(ge=20, description="test images, the classes in equal shares")
+    epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
+    batch_size: int = Field(ge=2, le=65_536, description="examples a step")
+    learning_rate: Number = Field(gt=0, le=10, description="of Adam, until it falls at the end")
+
+
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)]
+Share = Annotated[Number, Field(gt=0, lt=1)]
+Shares = Annotated[list[Share], Field(min_length=1), AfterValidator(_unique)]
+ScoreName = Literal[
+    "depth",
+    "depth_label",
+    "loss",
+    "confidence",
+    "output_margin",
+    "entropy",
+    "iteration_learned",
+    "first_learned",
+    "forgetting_events",
+    "area_under_margin",
+    "datamap_confidence",
+    "datamap_variability",
+    "el2n",
+    "grand",
+    "knn_disagreement",
+    "prototype_distance",
+]
+
+
+class LabelNoise(Block):
+    """Wrong labels that are put in, to be found."""
+
+    datasets: Names = Field(description="names from the block datasets")
+    kinds: Annotated[
+        list[Literal["uniform", "asymmetric", "adjacent", "feature"]],
+        Field(min_length=1),
+        AfterValidator(_unique),
+    ] = Field(description="how the wrong label is chosen")
+    rates: Shares = Field(description="shares of the training images that get a wrong label")
+
+
+class Foreign(Block):
+    """Images that do not belong, to be recognised."""
+
+    held_out_classes: int = Field(ge=1, le=100, description="classes that the network never sees")
+
+
+class EarlyExit(Block):
+    """Leaving a network before its end."""
+
+    recipe: Recipe
+    exit_loss_weights: Annotated[list[Number], Field(min_length=2, max_length=2)] = Field(
+        description="of the last head's loss, and of that of every earlier one"
+    )
+    entropy: Number = Field(gt=0, description="an image leaves where it is below, nats")
+
+
+class Subsets(Block):
+    """Training on a part of the images, in an order, or on those that were labelled first."""
+
+    scores: Annotated[list[ScoreName], Field(min_length=1), AfterValidator(_unique)] = Field(
+        description="measures that choose"
+    )
+    shares: Shares = Field(description="of the training images that are kept")
+
+
+class Portraits(Block):
+    """Networks of several architectures on the same images."""
+
+    architectures: Annotated[
+        list[Annotated[str, AfterValidator(_architecture)]],
+        Field(min_length=1),
+        AfterValidator(_unique),
+    ] = Field(description="the first is the one that claims are about")
+    recipe: Recipe = Field(description="its architecture is replaced by each of the list")
+
+
+class Human(Block):
+    """What people said of the images of a dataset, in files of NumPy arrays (.npy)."""
+
+    counts: FilePath | None = Field(
+        description="answers of each class for every test image, as CIFAR-10H has them; or null"
+    )
+    labels: FilePath | None = Field(
+        description="the label that somebody gave each training image, as CIFAR-10N has it; or null"
+    )
+
+
+class BenchmarksOfDifficulty(Block):
+    """What difficulty is good for, each use beside choosing at random."""
+
+    datasets: Names = Field(description="names from the block datasets")
+    seeds: Annotated[list[Seed], Field(min_length=2), AfterValidator(_unique)] = Field(
+        description="of images, labels and networks; intervals are over these"
+    )
+    confidence_level: Number = Field(gt=0, lt=1, description="of every interval")
+    n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
+    early_epoch: int = Field(ge=1, le=10_000, description="epoch at which EL2N and GraNd are read")
+    recipe: Recipe = Field(description="of every network, where nothing else is said")
+    label_noise: LabelNoise
+    foreign: Foreign
+    early_exit: EarlyExit
+    subsets: Subsets
+    portraits: Portraits
+    human: dict[Name, Human] = Field(description="by dataset; {} where there is none")
+
+    @model_validator(mode="after")
+    def _epochs_and_neighbours_exist(self) -> "BenchmarksOfDifficulty":
+        recipes = {
+            "recipe": self.recipe,
+            "early_exit.recipe": self.early_exit.recipe,
+            "portraits.recipe": self.portraits.recipe,
+        }
+        for key, recipe in recipes.items():
+            if self.early_epoch > recipe.epochs:
+                raise ValueError(
+                    f"early_epoch: {self.early_epoch} is beyond {key}.epochs, {recipe.epochs}"
+                )
+            if self.n_neighbors >= recipe.train_examples:
+                raise ValueError(
+                    f"n_neighbors: {self.n_neighbors} neighbours, but {key}.train_examples is "
+                    f"{recipe.train_examples}; lower it"
+                )
+        return self
+
+
 class Chapters(Block):
     """Settings of each chapter."""
 
     difficulty: DifficultyChapter
+    benchmarks_of_difficulty: BenchmarksOfDifficulty
 
 
 class Config(Block):
@@ -457,6 +591,23 @@ class Config(Block):
                 if name not in defined:
                     hint = closest(name, defined)
                     raise ValueError(f"study.{key}: {name!r} is not in the block {key}{hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _datasets_of_benchmarks_are_defined(self) -> "Config":
+        block = self.chapters.benchmarks_of_difficulty
+        named = {
+            "datasets": block.datasets,
+            "label_noise.datasets": block.label_noise.datasets,
+            "human": block.human,
+        }
+        for key, names in named.items():
+            for name in names:
+                if name not in self.datasets:
+                    raise ValueError(
+                        f"chapters.benchmarks_of_difficulty.{key}: {name!r} is not in the block "
+                        f"datasets{closest(name, self.datasets)}"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -530,6 +681,7 @@ BLOCKS: dict[str, Any] = {
     "scores": Scores,
     "figures": Figures,
     "chapters.difficulty": DifficultyChapter,
+    "chapters.benchmarks_of_difficulty": BenchmarksOfDifficulty,
 }
 
 _DATASETS = Config.model_fields["datasets"].annotation

@@ -5,6 +5,7 @@ Figures are made without pyplot: it keeps figures in a global registry and picks
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,18 @@ _COLOURS = (
 )
 _TITLE_INCHES, _SUBTITLE_INCHES, _MARGIN_INCHES = 0.3, 0.24, 0.08
 _LABEL_INCHES, _NOTE_INCHES = 0.26, 0.36
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with what is to be said about it."""
+
+    figure: Figure
+    title: str
+    sentence: str
+    """the finding, computed from the data"""
+    alt: str
+    """what is to be seen, for who does not see it"""
 
 
 def palette(classes: Sequence[str]) -> list[str]:

@@ -1,10 +1,11 @@
-"""Networks of the literature that torchvision does not have: mlp7 and vgg16_small."""
+"""Networks that torchvision does not have: mlp7, vgg16_small, and a quarter as wide ones."""
 
 import math
 from collections import OrderedDict
 
 import torch
 from torch import nn
+from torchvision.models.resnet import BasicBlock
 
 _HIDDEN_LAYERS, _HIDDEN_UNITS = 6, 2048
 # Channels of VGG16's convolutions (Simonyan & Zisserman 2015, table 1, column D), stage by stage.
@@ -22,19 +23,23 @@ class MLP7(nn.Sequential):
     n_classes : int
     shape : (channels, height, width)
         Of what the network is given.
+    hidden_units : int
+        Of every hidden layer; the paper's has 2048.
 
     References
     ----------
     Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647: its MLP7.
     """
 
-    def __init__(self, *, n_classes: int, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, *, n_classes: int, shape: tuple[int, int, int], hidden_units: int = _HIDDEN_UNITS
+    ) -> None:
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         width = math.prod(shape)
         for number in range(1, _HIDDEN_LAYERS + 1):
-            layers[f"hidden{number}"] = nn.Linear(width, _HIDDEN_UNITS)
+            layers[f"hidden{number}"] = nn.Linear(width, hidden_units)
             layers[f"relu{number}"] = nn.ReLU()
-            width = _HIDDEN_UNITS
+            width = hidden_units
         layers["fc"] = nn.Linear(width, n_classes)
         super().__init__(layers)
 
@@ -59,6 +64,8 @@ class VGG16Small(nn.Sequential):
     n_classes : int
     channels : int
         Of what the network is given.
+    narrower : int
+        Every convolution has so many times fewer channels than VGG16's.
 
     References
     ----------
@@ -66,11 +73,11 @@ class VGG16Small(nn.Sequential):
     Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647: its VGG16.
     """
 
-    def __init__(self, *, n_classes: int, channels: int) -> None:
+    def __init__(self, *, n_classes: int, channels: int, narrower: int = 1) -> None:
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         number = 0
         for stage, widths in enumerate(_VGG16, start=1):
-            for width in widths:
+            for width in (full // narrower for full in widths):
                 number += 1
                 layers[f"conv{number}"] = nn.Sequential(
                     OrderedDict(
@@ -84,3 +91,55 @@ class VGG16Small(nn.Sequential):
         layers["avgpool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         layers["fc"] = nn.Linear(channels, n_classes)
         super().__init__(layers)
+
+
+class ResNet18Narrow(nn.Module):
+    """ResNet-18 with a quarter of its channels: 16, 32, 64 and 128 in the four stages.
+
+    Everything else is torchvision's: the stem, two basic blocks a stage, and the children `conv1`,
+    `bn1`, `relu`, `maxpool`, `layer1` … `layer4`, `avgpool`, `fc`. It needs a sixteenth of the
+    multiply-accumulates, for experiments that train hundreds of networks.
+
+    Parameters
+    ----------
+    n_classes : int
+    channels : int
+        Of what the network is given.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun (2016), arXiv 1512.03385, table 1.
+    """
+
+    def __init__(self, *, n_classes: int, channels: int) -> None:
+        super().__init__()
+        width = 16
+        self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = _residual_stage(width, width, stride=1)
+        self.layer2 = _residual_stage(width, 2 * width, stride=2)
+        self.layer3 = _residual_stage(2 * width, 4 * width, stride=2)
+        self.layer4 = _residual_stage(4 * width, 8 * width, stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(8 * width, n_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits, shape (n, n_classes), of images of shape (n, channels, height, width)."""
+        seen = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        seen = self.layer4(self.layer3(self.layer2(self.layer1(seen))))
+        return self.fc(self.avgpool(seen).flatten(1))
+
+
+def _residual_stage(before: int, after: int, *, stride: int) -> nn.Sequential:
+    """Two basic blocks; where the first changes the shape, its shortcut is a 1×1 convolution."""
+    shortcut = None
+    if before != after:
+        shortcut = nn.Sequential(
+            nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
+        )
+    return nn.Sequential(BasicBlock(before, after, stride, shortcut), BasicBlock(after, after))

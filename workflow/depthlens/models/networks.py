@@ -10,13 +10,20 @@ from torch import nn
 from torch.nn import functional
 
 from depthlens.errors import StudyError, closest
-from depthlens.models.architectures import MLP7, VGG16Small
+from depthlens.models.architectures import MLP7, ResNet18Narrow, VGG16Small
 from depthlens.provenance import user_code
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
 Shape = tuple[int, int, int]
 
-_OURS = ("mlp7", "vgg16_small")
+# Functions of n_classes and shape.
+_OURS: dict[str, Callable[[int, Shape], nn.Module]] = {
+    "mlp7": lambda n, shape: MLP7(n_classes=n, shape=shape),
+    "mlp7_narrow": lambda n, shape: MLP7(n_classes=n, shape=shape, hidden_units=512),
+    "vgg16_small": lambda n, shape: VGG16Small(n_classes=n, channels=shape[0]),
+    "vgg16_narrow": lambda n, shape: VGG16Small(n_classes=n, channels=shape[0], narrower=4),
+    "resnet18_narrow": lambda n, shape: ResNet18Narrow(n_classes=n, channels=shape[0]),
+}
 # These two return auxiliary outputs while they train, unless told not to.
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
 _TIMM = "timm:"
@@ -28,9 +35,10 @@ def build(architecture: str, *, n_classes: int, seed: int, shape: Shape = (3, 32
     Parameters
     ----------
     architecture : str
-        A name that `torchvision.models.list_models(module=torchvision.models)` gives; `mlp7` or
-        `vgg16_small`; `timm:NAME`, if timm is installed; or a function `package.module:function`
-        that is called as `function(n_classes=n_classes)` and returns a torch.nn.Module.
+        A name that `torchvision.models.list_models(module=torchvision.models)` gives; `mlp7`,
+        `vgg16_small`, `resnet18_narrow`, `vgg16_narrow` or `mlp7_narrow`; `timm:NAME`, if timm is
+        installed; or a function `package.module:function` that is called as
+        `function(n_classes=n_classes)` and returns a torch.nn.Module.
     n_classes : int
         Outputs of the last layer.
     seed : int
@@ -47,10 +55,8 @@ def build(architecture: str, *, n_classes: int, seed: int, shape: Shape = (3, 32
     # Initial weights are drawn from the global generator: lend it ours and give it back.
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
-        if architecture == "mlp7":
-            return MLP7(n_classes=n_classes, shape=shape)
-        if architecture == "vgg16_small":
-            return VGG16Small(n_classes=n_classes, channels=shape[0])
+        if architecture in _OURS:
+            return _OURS[architecture](n_classes, shape)
         if architecture.startswith(_TIMM):
             return _from_timm(architecture, n_classes, shape[0])
         if ":" in architecture:

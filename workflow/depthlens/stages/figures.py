@@ -5,9 +5,9 @@ from pathlib import Path
 
 from depthlens import tables
 from depthlens.chapters.difficulty import figures as difficulty
-from depthlens.chapters.difficulty.material import Drawing
 from depthlens.errors import ArtifactError
 from depthlens.figures import style
+from depthlens.figures.style import Drawing
 from depthlens.stages.runs import read_images_of, read_run
 
 _HISTORY_COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy")

@@ -16,13 +16,13 @@ from depthlens.chapters.difficulty import comparisons
 from depthlens.chapters.difficulty.comparisons import is_depth, name_of, title_of
 from depthlens.chapters.difficulty.material import (
     DEPTH_LABEL,
-    Drawing,
     Material,
     depth_axis,
     frame,
     mark_impossible,
 )
 from depthlens.figures import plots, style
+from depthlens.figures.style import Drawing
 from depthlens.prose import count, joined, number, percent, shortened, some
 
 _SPLITS = {

@@ -14,8 +14,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from depthlens.chapters.difficulty import ENSEMBLE_FIGURES, ensemble
 from depthlens.chapters.difficulty.comparisons import is_depth, name_of, title_of
 from depthlens.chapters.difficulty.ensemble import CORNERS, HELD_OUT, SIDES, TRAIN, Ensemble
-from depthlens.chapters.difficulty.material import Drawing
 from depthlens.figures import plots, style
+from depthlens.figures.style import Drawing
 from depthlens.prose import count, joined, number, percent, shortened, some
 
 CORNER_IMAGES = 12

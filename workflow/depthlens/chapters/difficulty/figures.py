@@ -13,7 +13,6 @@ from depthlens.chapters.difficulty import comparison_figures, run_figures
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.chapters.difficulty.material import (
     DEPTH_LABEL,
-    Drawing,
     Material,
     depth_axis,
     frame,
@@ -23,6 +22,7 @@ from depthlens.chapters.difficulty.summary import factor_sentence, with_interval
 from depthlens.chapters.difficulty.tables import Run
 from depthlens.datasets import shapes
 from depthlens.figures import plots, style
+from depthlens.figures.style import Drawing
 from depthlens.prose import count, joined, number, percent, shortened, some
 
 MOST_PANELS = 20

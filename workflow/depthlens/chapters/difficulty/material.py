@@ -16,18 +16,6 @@ from depthlens.tables import Images
 DEPTH_LABEL = "prediction depth: the probe from which all later ones agree with the network"
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A figure with what is to be said about it."""
-
-    figure: Figure
-    title: str
-    sentence: str
-    """the finding, computed from the data"""
-    alt: str
-    """what is to be seen, for who does not see it"""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Material:
     """All that the figures of one run are drawn from."""
