@@ -147,9 +147,42 @@ def test_an_epoch_equals_the_same_steps_in_plain_torch(sets, name):
     ],
 )
 def test_a_last_batch_of_one_joins_the_one_before(n_examples, batch_size, sizes):
-    batches = loop._batches(n_examples, batch_size, 0, 1)
+    batches = loop.batches_of(n_examples, batch_size, 0, 1)
     assert [len(batch) for batch in batches] == sizes
     assert sorted(torch.cat(batches).tolist()) == list(range(n_examples))
+
+
+def test_steps_of_an_epoch_are_those_of_any_batches(sets):
+    network, twin = small_network(dropout=0.5), small_network(dropout=0.5)
+    (epoch,) = run(network, ours(network), sets, last_epoch=1, decay=0)
+    outcomes = loop.take_steps(
+        twin,
+        ours(twin),
+        torch.from_numpy(sets["train_images"]),
+        torch.from_numpy(sets["train_labels"]),
+        loop.batches_of(N_TRAIN, 8, 5, 1),
+        rates=[0.01] * 3,
+        seed=loop.epoch_seed(5, 1),
+    )
+    assert np.array_equal(outcomes.loss, epoch.train.loss)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, twin.state_dict()[name])
+
+
+def test_an_example_that_no_batch_holds_has_no_outcome(sets):
+    network = small_network()
+    outcomes = loop.take_steps(
+        network,
+        ours(network),
+        torch.from_numpy(sets["train_images"]),
+        torch.from_numpy(sets["train_labels"]),
+        [torch.tensor([3, 4]), torch.tensor([4, 9])],
+        rates=[0.01, 0.01],
+        seed=0,
+    )
+    met = np.isin(np.arange(N_TRAIN), [3, 4, 9])
+    assert np.array_equal(np.isfinite(outcomes.loss), met)
+    assert np.array_equal(outcomes.prediction >= 0, met)
 
 
 def test_every_epoch_meets_every_example_once_in_an_order_of_its_own(sets):

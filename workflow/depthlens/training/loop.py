@@ -103,7 +103,7 @@ def train(
     decay : float, 0 … 1
         Share of all steps, the last ones, over which the learning rate falls linearly towards 0.
     batch_size : int
-        A last batch of one example joins the one before it: batch statistics need two.
+        See `batches_of`.
     prepare : callable
         Makes of a batch of images what the network takes.
     progress : callable
@@ -114,18 +114,18 @@ def train(
     full_rate = optimizer.defaults["lr"]
     for epoch in epochs:
         start = time.perf_counter()
-        batches = _batches(len(train_labels), batch_size, seed, epoch)
+        batches = batches_of(len(train_labels), batch_size, seed, epoch)
         shares = [
             rate_share(step, last_epoch * len(batches), decay)
             for step in range((epoch - 1) * len(batches), epoch * len(batches))
         ]
-        train = _one_pass(
+        train = take_steps(
             network,
             optimizer,
             *train_set,
             batches,
             rates=[full_rate * share for share in shares],
-            seed=_epoch_seed(seed, epoch),
+            seed=epoch_seed(seed, epoch),
             prepare=prepare,
             progress=progress,
         )
@@ -198,8 +198,9 @@ class _Notes:
     """Outcomes of a split that are written down batch by batch, on the network's device."""
 
     def __init__(self, labels: torch.Tensor) -> None:
-        self._floats = torch.empty(4, len(labels), device=labels.device)
-        self._predictions = torch.empty(len(labels), dtype=torch.int16, device=labels.device)
+        n, device = len(labels), labels.device
+        self._floats = torch.full((4, n), torch.nan, device=device)
+        self._predictions = torch.full((n,), -1, dtype=torch.int16, device=device)
 
     @torch.no_grad()
     def take(
@@ -265,7 +266,7 @@ def margins_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return own[:, 0] - others.amax(1)
 
 
-def _one_pass(
+def take_steps(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     images: torch.Tensor,
@@ -274,10 +275,31 @@ def _one_pass(
     *,
     rates: list[float],
     seed: int,
-    prepare: Prepare,
-    progress: Progress,
+    prepare: Prepare = network_input,
+    progress: Progress = lambda batches: batches,
 ) -> Outcomes:
-    """One epoch of steps, and what each example was to the network when it was met."""
+    """Train on batches, and note what each example was to the network when it was last met.
+
+    Parameters
+    ----------
+    network, optimizer
+        Changed in place; the network is on the device of the images.
+    images : uint8 tensor, shape (n, channels, height, width)
+    labels : int16 tensor, shape (n,)
+    batches : list of int tensors
+        Rows of the examples of each step.
+    rates : list of float
+        Learning rate of each step.
+    seed : int
+        Of dropout.
+    prepare, progress : callable
+        As for `train`.
+
+    Returns
+    -------
+    Outcomes
+        NaN and class -1 for an example that no batch holds.
+    """
     network.train()
     notes = _Notes(labels)
     devices = [labels.device] if labels.device.type == "cuda" else []
@@ -298,8 +320,12 @@ def _one_pass(
     return notes.outcomes()
 
 
-def _batches(n_examples: int, batch_size: int, seed: int, epoch: int) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(_epoch_seed(seed, epoch))
+def batches_of(n_examples: int, batch_size: int, seed: int, epoch: int) -> list[torch.Tensor]:
+    """Rows of the examples of each step of an epoch, every example once.
+
+    A last batch of one example joins the one before it: batch statistics need two.
+    """
+    generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
     batches = list(torch.randperm(n_examples, generator=generator).split(batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         single = batches.pop()
@@ -307,6 +333,6 @@ def _batches(n_examples: int, batch_size: int, seed: int, epoch: int) -> list[to
     return batches
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
+def epoch_seed(seed: int, epoch: int) -> int:
     """A seed of its own for every epoch of every run, well mixed."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
