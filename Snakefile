@@ -60,6 +60,7 @@ include: "rules/knn.smk"
 include: "rules/difficulty.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
+include: "rules/chapters.smk"
 include: "rules/smoke.smk"
 
 

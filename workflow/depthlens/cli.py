@@ -271,6 +271,69 @@ def figures(**arguments: object) -> None:
     figures.run(**arguments)
 
 
+def _json(name: str, text: str):
+    def parse(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise click.BadParameter(f"not JSON ({error})") from None
+
+    return click.option(name, required=True, callback=parse, metavar="JSON", help=text)
+
+
+@cli.command()
+@click.option("--experiment", required=True, help="Module below depthlens.chapters.")
+@_file("--data", "Folder of the datasets: {dataset}/{train,test}.parquet.")
+@_file("--output", "Table of one cell to write.")
+@_json("--cell", "The values of the cell.")
+@_json("--settings", "What all cells of the sweep have in common.")
+def cell(**arguments: object) -> None:
+    """Make one cell of a sweep of experiments."""
+    from depthlens.stages import cell
+
+    cell.run(**arguments)
+
+
+@cli.command()
+@click.argument("cells", type=_FILE, nargs=-1)
+@_file("--output", "Table of the sweep to write.")
+def gather(cells: tuple[Path, ...], output: Path) -> None:
+    """Put the CELLS of a sweep together in one table."""
+    from depthlens.stages import gather
+
+    gather.run(cells=cells, output=output)
+
+
+@cli.command()
+@click.argument("sweeps", type=_FILE, nargs=-1)
+@click.option("--chapter", required=True, help="Package below depthlens.chapters.")
+@click.option("--section", required=True, help="Module of that package.")
+@_file("--output", "Folder for the figures and captions.json.")
+@_file("--claims", "Table of claims to write.")
+@_file("--contents", "JSON of the tables of the page to write.")
+@click.option("--confidence-level", type=float, required=True, help="Of every interval.")
+@_cfg("figures")
+def section(sweeps: tuple[Path, ...], cfg: dict, **arguments: object) -> None:
+    """Hold the claims of a section against the tables SWEEPS, and draw its figures."""
+    from depthlens.stages import section
+
+    section.run(sweeps={path.stem: path for path in sweeps}, dpi=cfg["dpi"], **arguments)
+
+
+@cli.command()
+@click.option("--chapter", required=True, help="Package below depthlens.chapters.")
+@_file("--figures", "Folder of the figures of each section.")
+@_file("--parts", "Folder of claims and tables of each section.")
+@_file("--output", "Page to write.")
+@_file("--claims", "Table of all claims to write.")
+@_json("--block", "The block of the chapter, to be printed.")
+def chapter(**arguments: object) -> None:
+    """Write the page of a chapter of experiments."""
+    from depthlens.stages import chapter
+
+    chapter.run(**arguments)
+
+
 @cli.command()
 @click.argument("convergence", type=_FILE, nargs=-1)
 @_file("--card", "Card: what all networks say of each image.")

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from depthlens import config as models
 from depthlens import tables
+from depthlens.chapters.benchmarks_of_difficulty.contents import CHAPTER as BENCHMARKS
+from depthlens.chapters.chapter import Chapter
 from depthlens.datasets import sources
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.provenance import journal, records, user_code
@@ -21,6 +23,7 @@ from depthlens.provenance.code import code_digest, module_digests
 from depthlens.provenance.fingerprints import Fingerprints
 from depthlens.provenance.manifest import manifest
 from depthlens.report import machine
+from depthlens.sweep import Sweep
 
 RUN = "results/{dataset}/{model}/seed{seed}"
 """Folder of one run: wildcards that a rule fills in."""
@@ -34,11 +37,14 @@ TRAINED = (
 )
 """What training leaves in the folder of a run."""
 
+CHAPTERS = (BENCHMARKS,)
+"""Chapters of experiments, each a target of its own."""
+
 ADOPTED = ("checkpoint.safetensors",)
 """What a run has instead whose network was trained elsewhere."""
 
 _MOST_SENTENCES = 5
-_ARTIFACTS = {".parquet", ".safetensors", ".json", ".svg", ".png"}
+_ARTIFACTS = {".parquet", ".safetensors", ".json", ".svg", ".png", ".csv", ".html"}
 _BESIDE = {"logs", "benchmarks", "shards", "resume.safetensors"}
 """What rules leave beside their outputs."""
 
@@ -186,6 +192,14 @@ class Study:
         """Folder of the figures of a card."""
         return f"{self.config.study.reports}/figures/{card.dataset}/{card.model}/ensemble"
 
+    def sweeps(self, chapter: Chapter) -> list[Sweep]:
+        """The sweeps of a chapter, as its block of the config asks for them."""
+        return chapter.sweeps(self._blocks["chapters"][chapter.name])
+
+    def chapter_folders(self, chapter: Chapter) -> tuple[str, str]:
+        """Where the sweeps of a chapter are, and where its page, figures and claims are."""
+        return f"results/{chapter.name}", f"{self.config.study.reports}/{chapter.name}"
+
     def datasets(self, source: str) -> list[str]:
         """Names of the datasets of one source, studied or not."""
         return [name for name, block in self.config.datasets.items() if block.source == source]
@@ -328,6 +342,8 @@ class Study:
         folders += [Path(run.folder) for run in self.all_networks()]
         folders += [Path(self.figures(run)) for run in self.runs()]
         folders += [Path(self.ensemble_figures(card)) for card in self.ensembles()]
+        for chapter in CHAPTERS:
+            folders += [Path(of_chapter) for of_chapter in self.chapter_folders(chapter)]
         found = [reports / name for name in ("index.html", "summary.json", "claims.csv")]
         if not self.card_is_pulled:
             found += [Path(file) for card in self.cards() for file in card.files]
@@ -404,8 +420,12 @@ class Study:
             for part in key.format(**fields).split("."):
                 block = block[part]
             blocks["model" if key.startswith("models.") else key] = block
-        value = blocks if len(keys) > 1 else block
-        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+        return as_json(blocks if len(keys) > 1 else block)
+
+
+def as_json(value: object) -> str:
+    """JSON with sorted keys: equal values are equal params of a rule."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _fields(wildcards: object) -> Mapping:

@@ -4,8 +4,8 @@ For experiments that train many networks on few images: what the rules of a run 
 and tables, done in one process. The same functions compute the same numbers.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from depthlens.knn.points import Array
 from depthlens.knn.search import nearest
 from depthlens.knn.sweep import Queries
 from depthlens.knn.votes import vote
-from depthlens.models import networks
+from depthlens.models import devices, networks
 from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.scores import dynamics, gradients, neighbours, outputs, sampling
@@ -41,6 +41,12 @@ class Recipe:
     decay: float = 0.3
     weight_decay: float = 0.0
     momentum: float = 0.0
+
+    @classmethod
+    def of(cls, block: Mapping, **other: object) -> "Recipe":
+        """The recipe that a block of config.yaml gives, some of it replaced."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: block[name] for name in names if name in block} | other)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +148,8 @@ def fit(
     n_snapshots : int
         States that are kept along the way.
     network : torch.nn.Module, optional
-        Train this one instead of building the architecture of the recipe.
+        Train this one, where it lies, instead of building the architecture of the recipe, which
+        goes to a GPU if there is one.
     progress : callable
         Wraps the iterable of batches of an epoch.
 
@@ -156,6 +163,7 @@ def fit(
         shape = networks.input_shape({}, train.images.shape[1:])
         network = networks.build(recipe.architecture, n_classes=n_classes, seed=seed, shape=shape)
         networks.check_fit(network, recipe.architecture, train.images, n_classes=n_classes)
+        network.to(devices.choose("auto", key="device"))
     device = device_of(network)
     optimizer = loop.make_optimizer(
         network,

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from depthlens.ledger import Finding
-from depthlens.prose import count, number
+from depthlens.ledger import NOT_SUPPORTED, SUPPORTED, Finding
+from depthlens.prose import count, joined, number
 
 MOST_THUMBNAIL_PIXELS = 96
 """longer side of a small image: larger ones are made smaller, which a table of them needs"""
@@ -139,6 +139,40 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChapterSection:
+    """One question of a chapter."""
+
+    id: str
+    title: str
+    explanation: Sequence[str]
+    pictures: list[Picture]
+    claims: Table
+    tables: list[Table]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChapterPage:
+    """The page of a chapter of experiments."""
+
+    title: str
+    introduction: Sequence[str]
+    sections: list[ChapterSection]
+    verdicts: list[str]
+    """of all claims: supported, not supported or not testable"""
+    config: str
+    """its block of the configuration, as YAML"""
+
+    @property
+    def summary(self) -> str:
+        """How many claims held."""
+        of = {kind: self.verdicts.count(kind) for kind in (SUPPORTED, NOT_SUPPORTED)}
+        rest = len(self.verdicts) - sum(of.values())
+        said = [f"{count(n)} {kind}" for kind, n in of.items()]
+        said += [f"{count(rest)} not testable here"] if rest else []
+        return f"Of {count(len(self.verdicts))} claims, each on one dataset, {joined(said)}."
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExamplesPage:
     """The page about someone's own images and network."""
 
@@ -173,6 +207,11 @@ def render_examples(page: ExamplesPage) -> str:
     return _render("examples.html", page=page)
 
 
+def render_chapter(page: ChapterPage) -> str:
+    """The page of a chapter of experiments, as one HTML document; see `render`."""
+    return _render("chapter.html", page=page)
+
+
 def _render(template: str, **values: object) -> str:
     environment = Environment(
         loader=PackageLoader("depthlens.report"),
@@ -189,10 +228,10 @@ def _render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values, inline=inline)
 
 
-def claims_table(findings: Sequence[Finding]) -> Table:
+def claims_table(findings: Sequence[Finding], *, id: str = "table-claims") -> Table:
     """The claims with their verdicts, as they stand in claims.csv."""
     return Table(
-        id="table-claims",
+        id=id,
         caption="Claims and verdicts",
         columns=[
             "verdict",

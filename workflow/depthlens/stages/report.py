@@ -107,7 +107,7 @@ def run(
         for path, epochs in zip(figures, history, strict=True)
     ]
     asked += [(ensemble.figures, ENSEMBLE_FIGURES) for ensemble in ensembles]
-    pictures = _pictures(asked)
+    drawn_figures = pictures(asked)
     sections, found, warned = [], [], {}
     benchmarks: dict[Path, str] = {}
     runs = read_runs(
@@ -121,7 +121,7 @@ def run(
     for index, (paths, of_run) in enumerate(runs):
         test = read_images_of(of_run, images[index], depth=paths["depth"])
         epochs = history[index] and tables.read(history[index], ["epoch"]).to_pandas()
-        sections.append(section(of_run, test, epochs, pictures[index], **level))
+        sections.append(section(of_run, test, epochs, drawn_figures[index], **level))
         found.append(numbers(of_run, test.factors, **level))
         warned.setdefault((of_run.dataset, of_run.model), []).append(paths["convergence"])
         benchmarks[Path(images[index]).parent / "benchmarks"] = of_run.dataset
@@ -129,7 +129,7 @@ def run(
         benchmarks[folder] = f"{of_run.dataset} · {of_run.model} · seed {of_run.seed}"
 
     together, of_ensembles = [], []
-    for paths, drawn in zip(ensembles, pictures[len(figures) :], strict=True):
+    for paths, drawn in zip(ensembles, drawn_figures[len(figures) :], strict=True):
         ensemble = read_ensemble(
             card=paths.card, reliability=paths.reliability, train=paths.train, test=paths.test
         )
@@ -166,7 +166,7 @@ def run(
     tables.write_text(output_html, html)
 
 
-def _pictures(asked: Sequence[tuple[Path, Sequence[str]]]) -> list[list[Picture]]:
+def pictures(asked: Sequence[tuple[Path, Sequence[str]]]) -> list[list[Picture]]:
     """The figures that lie beside each captions.json, in the order of their names."""
     captions, stems = [], []
     for path, names in asked:

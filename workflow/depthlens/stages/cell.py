@@ -1,0 +1,61 @@
+"""Make one cell of a sweep: run its experiment on the images that it names."""
+
+import importlib
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from depthlens import tables
+from depthlens.models import devices
+from depthlens.progress import bar
+
+log = logging.getLogger(__name__)
+
+
+def run(*, experiment: str, data: Path, output: Path, cell: dict, settings: dict) -> None:
+    """Write the rows of one cell; its values are in the metadata.
+
+    Parameters
+    ----------
+    experiment : str
+        Module below `depthlens.chapters` with the function `experiment`.
+    data : path
+        Folder of the datasets; those that the cell names as `dataset` and `other` are read.
+    output : path
+    cell, settings : dict
+        See `depthlens.sweep.Sweep`.
+    """
+    # One thread: cells run side by side, and the bits do not depend on how many.
+    torch.set_num_threads(1)
+    devices.make_deterministic()
+    started = time.perf_counter()
+    module = importlib.import_module(f"depthlens.chapters.{experiment}")
+    names = [cell[key] for key in ("dataset", "other") if key in cell]
+    paths = {
+        f"{name} {split}": data / name / f"{split}.parquet"
+        for name in names
+        for split in ("train", "test")
+    }
+    images = {
+        name: tuple(tables.read_images(paths[f"{name} {split}"]) for split in ("train", "test"))
+        for name in names
+    }
+    rows = module.experiment(
+        images,
+        cell=cell,
+        settings=settings,
+        progress=lambda batches: bar(batches, label="training", unit="batch"),
+    )
+    about = tables.describe("cell", {"cell": cell, "settings": settings}, paths)
+    tables.write(output, {name: _plain(rows[name]) for name in rows}, about)
+    log.info("%d rows, %.1f s", len(rows), time.perf_counter() - started)
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """A column as it is written: texts as texts."""
+    values = column.to_numpy()
+    return values if values.dtype.kind in "biuf" else np.array(values, object)

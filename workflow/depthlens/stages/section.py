@@ -1,0 +1,68 @@
+"""Hold the claims of one section of a chapter, and draw its figures."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from depthlens import ledger, tables
+from depthlens.figures import style
+from depthlens.report.page import Cell, Table
+from depthlens.stages.figures import write
+
+
+def run(
+    *,
+    chapter: str,
+    section: str,
+    sweeps: Mapping[str, Path],
+    output: Path,
+    claims: Path,
+    contents: Path,
+    confidence_level: float,
+    dpi: int,
+) -> None:
+    """Write the figures with captions.json, the claims with their verdicts, and the tables.
+
+    Parameters
+    ----------
+    chapter, section : str
+        Package below `depthlens.chapters`, and module in it.
+    sweeps : mapping of name to path
+        Table of each sweep that the section reads.
+    output : path
+        Folder of the figures.
+    claims : path
+        CSV file, as `ledger.write` has it.
+    contents : path
+        JSON of the tables that the page shows.
+    confidence_level : float
+    dpi : int
+        Pixels an inch.
+    """
+    module = importlib.import_module(f"depthlens.chapters.{chapter}.{section}")
+    found = {name: tables.read(path).to_pandas() for name, path in sweeps.items()}
+    level = {"confidence_level": confidence_level}
+    ledger.write(claims, module.evaluate(found, **level))
+    with style.styled():
+        drawings = module.draw(found, **level)
+    write(drawings.items(), Path(output), dpi=dpi)
+    shown = [_as_json(table) for table in module.report_tables(found, **level)]
+    tables.write_json(contents, shown)
+
+
+def _as_json(table: Table) -> dict:
+    return {
+        "id": table.id,
+        "caption": table.caption,
+        "columns": table.columns,
+        "rows": [[dataclasses.astuple(cell) for cell in row] for row in table.rows],
+    }
+
+
+def read_tables(path: Path) -> list[Table]:
+    """The tables that `run` wrote."""
+    return [
+        Table(**{**value, "rows": [[Cell(*cell) for cell in row] for row in value["rows"]]})
+        for value in tables.read_json(path)
+    ]
