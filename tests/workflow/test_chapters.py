@@ -1,0 +1,71 @@
+"""Chapters of experiments: made, extended and made again only where something changed."""
+
+import csv
+import json
+
+import pytest
+import yaml
+
+from depthlens.study import CHAPTERS
+
+from .conftest import Copy, copy_repository
+
+
+@pytest.fixture(scope="module", params=CHAPTERS, ids=lambda chapter: chapter.name)
+def chapter(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, chapter) -> Copy:
+    copy = copy_repository(tmp_path_factory.mktemp("chapter"))
+    config = copy.folder / "config.yaml"
+    config.write_bytes((copy.folder / "tests/smoke.yaml").read_bytes())
+    copy.snakemake(chapter.name)
+    return copy
+
+
+def report(made: Copy, chapter):
+    return made.folder / "reports/smoke" / chapter.name
+
+
+def test_a_chapter_is_a_target_of_its_own(made, chapter):
+    """With its page, and without the study that a bare snakemake makes."""
+    assert not (made.folder / "reports/smoke/index.html").exists()
+    assert made.planned(chapter.name) == set()
+
+
+def test_every_section_has_figures_and_claims_with_verdicts(made, chapter):
+    folder = report(made, chapter)
+    for section in chapter.sections:
+        captions = json.loads((folder / f"figures/{section.name}/captions.json").read_text())
+        assert set(captions) == set(section.figures)
+        with (folder / f"sections/{section.name}.csv").open() as file:
+            claims = list(csv.DictReader(file))
+        assert claims and all(claim["verdict"] for claim in claims)
+    with (folder / "claims.csv").open() as file:
+        ids = [(row["id"], row["dataset"]) for row in csv.DictReader(file)]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_longer_list_makes_its_own_cells_and_no_other(made, chapter):
+    config = made.folder / "config.yaml"
+    before = config.read_bytes()
+    values = yaml.safe_load(before)
+    block = values["chapters"][chapter.name]
+    block["seeds"] = [*block["seeds"], 9]
+    config.write_text(yaml.safe_dump(values))
+    said = made.plan(chapter.name)
+    config.write_bytes(before)
+    cells = [line for line in said.splitlines() if "output:" in line and "_seed-" in line]
+    assert cells and all("seed-9" in line for line in cells)
+
+
+def test_a_changed_figure_trains_nothing(made, chapter):
+    section = chapter.sections[0]
+    module = made.folder / f"workflow/depthlens/chapters/{chapter.name}/{section.name}.py"
+    before = module.read_bytes()
+    module.write_bytes(before + b"\n# a change\n")
+    planned = made.planned(chapter.name)
+    module.write_bytes(before)
+    assert planned == {f"{section.name}_section", f"{chapter.name}_page", chapter.name}
