@@ -30,8 +30,9 @@ study: setup  ## run the default study: about 21 minutes on two cores
 smoke: setup  ## run a tiny study through every rule
 	snakemake smoke
 
+# One thread a test, a test file on each core: what they start shares the machine.
 test: setup  ## run all tests
-	pytest
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 chaos: setup  ## kill, starve and damage a tiny study, over and over: about an hour
 	python -m tests.workflow.chaos

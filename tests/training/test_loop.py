@@ -382,3 +382,27 @@ def test_evaluation_changes_nothing(sets):
     images, labels = torch.from_numpy(sets["test_images"]), torch.from_numpy(sets["test_labels"])
     loop.evaluate(network, images, labels, batch_size=4)
     assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)
+
+
+def test_criterion_says_what_is_minimised_and_what_the_logits_are(sets):
+    class Twice(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, images):
+            logits = self.inner(images)
+            return logits, 2 * logits
+
+    def of_first(outputs, classes):
+        return outputs[0], functional.cross_entropy(outputs[0], classes, reduction="none")
+
+    plain, wrapped = small_network(), Twice(small_network())
+    options = {"epochs": range(1, 3), "last_epoch": 2, "batch_size": 6, "decay": 0.5, "seed": 3,
+               "device": CPU}  # fmt: skip
+    expected = list(loop.train(plain, ours(plain), **sets, **options))
+    found = list(loop.train(wrapped, ours(wrapped), **sets, **options, criterion=of_first))
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, wrapped.inner.state_dict()[name])
+    for one, other in zip(expected, found, strict=True):
+        assert one.test_loss == other.test_loss and one.train_accuracy == other.train_accuracy

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from depthlens.study import Study
+from depthlens.study import CHAPTERS, Study
 
 from .conftest import Copy
 
@@ -198,7 +198,19 @@ def rewrite(study: Copy, change) -> None:
 
 
 def test_every_key_is_tried(repository):
-    assert set(KEYS) == leaves(yaml.safe_load((repository / "tests/smoke.yaml").read_text()))
+    """Those of chapters of experiments in test_chapters.py: a bare snakemake does not make them."""
+    values = yaml.safe_load((repository / "tests/smoke.yaml").read_text())
+    for chapter in CHAPTERS:
+        del values["chapters"][chapter.name]
+    assert set(KEYS) == leaves(values)
+
+
+def test_chapters_of_experiments_are_printed_by_the_page_and_no_more(study):
+    rewrite(
+        study,
+        lambda values: with_key(values, "chapters.benchmarks_of_difficulty.n_neighbors", 4),
+    )
+    assert study.planned() - {"all"} == {"study_report"}
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -135,6 +135,7 @@ def fit(
     seed: int,
     n_snapshots: int = 0,
     network: nn.Module | None = None,
+    criterion: loop.Criterion = loop.cross_entropy,
     progress: loop.Progress = lambda batches: batches,
 ) -> Trained:
     """Train a network on images with the labels they are given.
@@ -150,6 +151,8 @@ def fit(
     network : torch.nn.Module, optional
         Train this one, where it lies, instead of building the architecture of the recipe, which
         goes to a GPU if there is one.
+    criterion : callable
+        See `training.loop.train`.
     progress : callable
         Wraps the iterable of batches of an epoch.
 
@@ -188,6 +191,7 @@ def fit(
         decay=recipe.decay,
         seed=seed,
         device=device,
+        criterion=criterion,
         progress=progress,
     ):
         epochs.append(epoch)

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,15 @@ from depthlens.models.networks import Prepare, network_input
 from depthlens.scores.norms import error_norm, last_layer_gradient_norm
 
 Progress = Callable[[Iterable], Iterable]
+Criterion = Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""Of what a network gives and the classes: logits, shape (n, n_classes), and losses, shape (n,)."""
+
+
+def cross_entropy(
+    outputs: torch.Tensor, classes: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The criterion of a network that gives logits."""
+    return outputs, functional.cross_entropy(outputs, classes, reduction="none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +93,10 @@ def train(
     seed: int,
     device: torch.device,
     prepare: Prepare = network_input,
+    criterion: Criterion = cross_entropy,
     progress: Progress = lambda batches: batches,
 ) -> Iterator[Epoch]:
-    """Minimise cross-entropy; yield after every epoch.
+    """Minimise a loss, cross-entropy if nothing else is said; yield after every epoch.
 
     An epoch's order of examples and dropout depend on `seed` and its number alone. So a run that
     goes on from the state after epoch e ends with the bits of one that was never stopped.
@@ -106,6 +117,8 @@ def train(
         See `batches_of`.
     prepare : callable
         Makes of a batch of images what the network takes.
+    criterion : callable
+        Makes logits and losses of what the network gives, for networks that give more than logits.
     progress : callable
         Wraps the iterable of batches of an epoch.
     """
@@ -127,9 +140,12 @@ def train(
             rates=[full_rate * share for share in shares],
             seed=epoch_seed(seed, epoch),
             prepare=prepare,
+            criterion=criterion,
             progress=progress,
         )
-        test = evaluate(network, *test_set, batch_size=batch_size, prepare=prepare)
+        test = evaluate(
+            network, *test_set, batch_size=batch_size, prepare=prepare, criterion=criterion
+        )
         yield Epoch(
             epoch=epoch,
             train_loss=float(train.loss.mean(dtype=np.float64)),
@@ -150,15 +166,15 @@ def evaluate(
     *,
     batch_size: int,
     prepare: Prepare = network_input,
+    criterion: Criterion = cross_entropy,
 ) -> Outcomes:
     """What a network makes of examples in evaluation mode."""
     network.eval()
     notes = _Notes(labels)
     with torch.inference_mode(), _last_layer_input(network) as features:
         for rows in torch.arange(len(labels), device=labels.device).split(batch_size):
-            logits = network(prepare(images[rows]))
             classes = labels[rows].long()
-            loss = functional.cross_entropy(logits, classes, reduction="none")
+            logits, loss = criterion(network(prepare(images[rows])), classes)
             notes.take(rows, logits, classes, loss, features())
     return notes.outcomes()
 
@@ -276,6 +292,7 @@ def take_steps(
     rates: list[float],
     seed: int,
     prepare: Prepare = network_input,
+    criterion: Criterion = cross_entropy,
     progress: Progress = lambda batches: batches,
 ) -> Outcomes:
     """Train on batches, and note what each example was to the network when it was last met.
@@ -292,7 +309,7 @@ def take_steps(
         Learning rate of each step.
     seed : int
         Of dropout.
-    prepare, progress : callable
+    prepare, criterion, progress : callable
         As for `train`.
 
     Returns
@@ -311,8 +328,7 @@ def take_steps(
                 group["lr"] = rate
             batch = batch.to(labels.device)
             classes = labels[batch].long()
-            logits = network(prepare(images[batch]))
-            loss = functional.cross_entropy(logits, classes, reduction="none")
+            logits, loss = criterion(network(prepare(images[batch])), classes)
             optimizer.zero_grad()
             loss.mean().backward()
             optimizer.step()
