@@ -6,7 +6,8 @@ Makes   results/{chapter}/{sweep}/{cell}.parquet, results/{chapter}/{sweep}.parq
 Steps   one cell of each sweep, the sweep, each section, the page; a target for each chapter
 """
 
-from depthlens.study import CHAPTERS, as_json
+from depthlens.chapters.contents import CHAPTERS
+from depthlens.study import as_json
 
 for chapter in CHAPTERS:
     made, told = study.chapter_folders(chapter)

@@ -63,7 +63,7 @@ def test_datasets_are_listed_by_source_studied_or_not(values):
     values["study"]["datasets"] = ["shapes"]
     study = Study(values, source="here.yaml")
     assert study.datasets("shapes") == ["shapes"]
-    assert study.datasets("torchvision") == ["fashion_mnist"]
+    assert study.datasets("torchvision") == ["fashion_mnist", "mnist"]
 
 
 def test_a_block_is_json_with_sorted_keys(study, values):
@@ -186,7 +186,7 @@ class TestSource:
         return lambda name: Study(values, source="").source(name)({})
 
     def test_imported_datasets_are_all_that_are_not_generated(self, values, study):
-        assert study.imported() == ["fashion_mnist"]
+        assert study.imported() == ["fashion_mnist", "mnist"]
 
     @pytest.mark.parametrize(
         ("name", "file"),

@@ -66,6 +66,7 @@ def example(**changes):
         runs=[section],
         scores=Table(id="table-scores", caption="Scores", columns=["score"], rows=[[Cell("x")]]),
         claims=page.claims_table(changes.get("findings", [])),
+        chapters={"a_chapter": "Further things"},
         config="study: {}",
     )
 
@@ -178,3 +179,35 @@ def test_galleries_are_embedded_as_pixels_and_charts_as_vectors(tmp_path, monkey
     # Beyond what a page may weigh the smaller file wins.
     monkeypatch.setattr(page, "MOST_VECTOR_BYTES", 50)
     assert page.figure_sources(stems)[1].startswith("data:image/png")
+
+
+def test_chapters_with_a_page_of_their_own_are_linked_with_the_command_that_makes_them():
+    document = page.render(example())
+    assert '<a href="a_chapter/index.html">Further things</a>' in document
+    assert "<code>snakemake a_chapter</code>" in document
+
+
+def test_the_page_of_a_chapter_has_every_section_with_its_claims():
+    claims = page.claims_table([], id="table-claims-first")
+    table = page.Table(id="t", caption="How it went", columns=["a"], rows=[[page.Cell("1", 1)]])
+    shown = page.ChapterPage(
+        title="A <chapter>",
+        introduction=["What it is about."],
+        sections=[
+            page.ChapterSection(
+                id="first", title="One question", explanation=["So & so."], pictures=[],
+                claims=claims, tables=[table],
+            )
+        ],
+        verdicts=["supported", "supported", "not supported", "not testable"],
+        config="seeds: [1]",
+    )  # fmt: skip
+    document = page.render_chapter(shown)
+    assert "A &lt;chapter&gt;" in document and "So &amp; so." in document
+    assert '<section id="first"' in document and '<a href="#first">One question</a>' in document
+    assert 'id="table-claims-first"' in document and "How it went" in document
+    assert (
+        "Of 4 claims, each on one dataset, 2 supported, 1 not supported and 1 not testable here."
+        in document
+    )
+    assert check.external(document) == []

@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from depthlens.study import CHAPTERS
+from depthlens.chapters.contents import CHAPTERS
 
 from .conftest import Copy, copy_repository
 

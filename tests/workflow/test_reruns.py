@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from depthlens.study import CHAPTERS, Study
+from depthlens.chapters.contents import CHAPTERS
+from depthlens.study import Study
 
 from .conftest import Copy
 

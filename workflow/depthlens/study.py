@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from depthlens import config as models
 from depthlens import tables
-from depthlens.chapters.benchmarks_of_difficulty.contents import CHAPTER as BENCHMARKS
 from depthlens.chapters.chapter import Chapter
+from depthlens.chapters.contents import CHAPTERS
 from depthlens.datasets import sources
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.provenance import journal, records, user_code
@@ -36,9 +36,6 @@ TRAINED = (
     "snapshots.safetensors",
 )
 """What training leaves in the folder of a run."""
-
-CHAPTERS = (BENCHMARKS,)
-"""Chapters of experiments, each a target of its own."""
 
 ADOPTED = ("checkpoint.safetensors",)
 """What a run has instead whose network was trained elsewhere."""

@@ -6,7 +6,7 @@ fill. Whatever text comes from a study is escaped by the templates.
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,6 +134,8 @@ class Page:
     scores: Table
     """what the scores are"""
     claims: Table
+    chapters: Mapping[str, str]
+    """titles of chapters that have a page of their own, by the target that makes it"""
     config: str
     """the resolved configuration, as YAML"""
 

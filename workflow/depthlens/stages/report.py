@@ -8,6 +8,7 @@ from typing import NamedTuple
 import yaml
 
 from depthlens import ledger, tables
+from depthlens.chapters.contents import CHAPTERS
 from depthlens.chapters.difficulty import (
     ENSEMBLE_FIGURES,
     ensemble_section,
@@ -143,6 +144,7 @@ def run(
         runs=sections,
         scores=scores_table(),
         claims=claims_table(findings),
+        chapters={chapter.name: chapter.title for chapter in CHAPTERS},
         config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
     )
     html = render(page)
