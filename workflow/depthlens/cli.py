@@ -321,6 +321,16 @@ def section(sweeps: tuple[Path, ...], cfg: dict, **arguments: object) -> None:
 
 
 @cli.command()
+@click.argument("claims", type=_FILE, nargs=-1, required=True)
+def ledger(claims: tuple[Path, ...]) -> None:
+    """Print tables of CLAIMS (claims.csv) as Markdown."""
+    from depthlens import ledger
+    from depthlens.report.ledger_table import as_markdown
+
+    click.echo(as_markdown([found for path in claims for found in ledger.read(path)]), nl=False)
+
+
+@cli.command()
 @click.option("--chapter", required=True, help="Package below depthlens.chapters.")
 @_file("--figures", "Folder of the figures of each section.")
 @_file("--parts", "Folder of claims and tables of each section.")

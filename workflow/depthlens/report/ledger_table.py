@@ -1,0 +1,53 @@
+"""The ledger as a table in Markdown, for a page that is read without running anything."""
+
+from collections.abc import Sequence
+
+from depthlens.ledger import Finding
+from depthlens.prose import count, number
+
+_SIGNS = {"supported": "✓", "not supported": "✗", "not testable": "–"}
+
+
+def as_markdown(findings: Sequence[Finding]) -> str:
+    """One row a claim, with what was found on each dataset beside the others.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        In the order of the table; the datasets become columns in the order of their first finding.
+
+    Returns
+    -------
+    str
+        ✓ held, ✗ did not hold, – not testable; then the value and its interval.
+    """
+    datasets = list(dict.fromkeys(finding.dataset for finding in findings))
+    claims: dict[str, dict[str, Finding]] = {}
+    for finding in findings:
+        claims.setdefault(f"{finding.chapter}/{finding.id}", {})[finding.dataset] = finding
+    header = ["claim", "asked for", *datasets]
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    for of_claim in claims.values():
+        first = next(iter(of_claim.values()))
+        cells = [
+            f"{first.statement} ({first.measure})",
+            first.threshold.replace("-", "−"),
+            *(_cell(of_claim.get(dataset)) for dataset in datasets),
+        ]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def tally(findings: Sequence[Finding]) -> str:
+    """How many claims held, in a sentence's part."""
+    kinds = [finding.kind for finding in findings]
+    return ", ".join(f"{count(kinds.count(kind))} {kind}" for kind in _SIGNS if kind in kinds)
+
+
+def _cell(finding: Finding | None) -> str:
+    if finding is None:
+        return ""
+    if finding.kind == "not testable":
+        return _SIGNS[finding.kind]
+    low, high = number(finding.low, 3), number(finding.high, 3)
+    return f"{_SIGNS[finding.kind]} {number(finding.value, 3)} ({low} … {high})"
