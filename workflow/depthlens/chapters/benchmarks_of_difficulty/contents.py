@@ -21,6 +21,60 @@ SECTIONS: tuple[Section, ...] = (
         sweeps=("label_noise",),
         figures=("label_noise_scores", "label_noise_rates"),
     ),
+    Section(
+        name="sayings",
+        title="What is said about difficulty",
+        explanation=(
+            "Networks of the first architecture are trained on the same images with several seeds. "
+            "An image is settled at the first probe from which the k-NN class is the network's, "
+            "up to the last. How much of the network that takes is counted in "
+            "multiply-accumulates by torch's counter; probes are the children of the network, so "
+            "that an image may settle earlier than the probe that shows it.",
+            "Rank correlations are signed so that they are positive where images that another "
+            "measure calls harder are deeper. Beside them stands a random number an image.",
+        ),
+        sweeps=("portraits",),
+        figures=("settled_by_computation", "what_depth_follows"),
+    ),
+    Section(
+        name="causes",
+        title="What makes an image deep",
+        explanation=(
+            "Gradient-boosted trees learn, from half of the test images, to tell depth from what "
+            "an image was made with (shapes) or looks like (imported images), and from its class. "
+            "On the other half stands how much of the variance of depth they explain (R²), how "
+            "much of that is lost when one factor is shuffled (permutation importance), and how "
+            "the predicted depth moves with one factor (partial dependence). A random number is "
+            "among the factors: what it has is chance.",
+        ),
+        sweeps=("portraits",),
+        figures=("causes_of_depth", "depth_by_cause"),
+    ),
+    Section(
+        name="architectures",
+        title="Across architectures",
+        explanation=(
+            "Networks of several architectures are trained on the same images. The ranks of depth "
+            "are compared between two architectures, beside one architecture with itself: "
+            "networks that are compared never have the same seed. A rank correlation does not "
+            "change when depth is divided by the number of probes; that images are settled at the "
+            "same share of the probes is told by the difference of relative depth.",
+        ),
+        sweeps=("portraits",),
+        figures=("depth_across_architectures", "relative_depth_across_architectures"),
+    ),
+    Section(
+        name="human",
+        title="Depth and people",
+        explanation=(
+            "Where files say what people answered, depth of test images is held against the "
+            "entropy of their answers, and depth of training images of a network that learned "
+            "from people's labels against where these differ from the dataset's. The files are "
+            "named in the config, and are the user's own: CIFAR-10H and CIFAR-10N are such.",
+        ),
+        sweeps=("portraits", "human"),
+        figures=("depth_and_people",),
+    ),
 )
 
 
@@ -39,6 +93,22 @@ def sweeps(block: Mapping) -> list[Sweep]:
                 seed=block["seeds"],
             ),
             settings=common,
+        ),
+        Sweep(
+            name="portraits",
+            experiment="benchmarks_of_difficulty.experiments.portraits",
+            cells=grid(
+                dataset=block["datasets"],
+                architecture=block["portraits"]["architectures"],
+                seed=block["seeds"],
+            ),
+            settings=common | {"recipe": block["portraits"]["recipe"]},
+        ),
+        Sweep(
+            name="human",
+            experiment="benchmarks_of_difficulty.experiments.human",
+            cells=grid(dataset=block["human"], seed=block["seeds"]),
+            settings=common | {"files": block["human"]},
         ),
     ]
 

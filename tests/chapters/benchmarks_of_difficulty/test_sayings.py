@@ -1,0 +1,100 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from depthlens.chapters.benchmarks_of_difficulty import sayings
+from depthlens.figures import style
+
+# Of ten images, at 0, 1/4, 1/2, 3/4, 1 of the computation and never: 7, 0, 1, 0, 1, 1.
+DEPTH = [0] * 7 + [2, 4, 5]
+OTHER = [0] * 5 + [1, 1, 3, 3, 3]
+
+
+def verdicts(*networks):
+    rows = pd.concat(networks, ignore_index=True)
+    found = sayings.evaluate({"portraits": rows}, confidence_level=0.95)
+    return {(f.id, f.dataset): f for f in found}
+
+
+def test_shares_of_settled_images_are_counted_as_on_paper(network):
+    found = verdicts(network(DEPTH, seed=1), network(OTHER, seed=2))
+    early = found["most-settle-in-the-first-fifth", "toy"]
+    assert early.value == pytest.approx((0.7 + 0.5) / 2)
+    assert early.verdict == "supported"
+    assert early.n == 2
+    late = found["few-need-almost-all", "toy"]
+    assert late.value == pytest.approx((0.2 + 0.0) / 2)
+    assert late.verdict == "supported"
+
+
+def test_an_image_that_never_settles_needs_all_of_the_network(network):
+    rows = network([0, 5])
+    assert sayings.need_almost_all(rows, []) == 0.5
+    assert sayings.settled_early(rows, []) == 0.5
+
+
+def test_correlations_are_signed_by_difficulty(network):
+    rows = [network(DEPTH, seed=s, grand=-np.asarray(DEPTH)) for s in (1, 2)]
+    found = verdicts(*rows)
+    assert found["depth-follows-forgetting", "toy"].value == pytest.approx(1)
+    assert found["depth-follows-margin", "toy"].value == pytest.approx(1)
+    assert found["depth-follows-gradients", "toy"].value == pytest.approx(-1)
+    assert found["depth-follows-gradients", "toy"].verdict == "not supported"
+
+
+def test_ratio_of_errors_is_that_of_the_last_two_and_first_two_depths(network):
+    depth = [0] * 10 + [1] * 10 + [3] * 2 + [5] * 2
+    correct = np.ones(24, bool)
+    correct[[0, 20, 22, 23]] = False  # 1 of 20 shallow ones, 3 of 4 deep ones
+    rows = [network(depth, seed=s, correct=correct) for s in (1, 2)]
+    found = verdicts(*rows)["deep-are-often-wrong", "toy"]
+    assert found.value == pytest.approx(15)
+    assert found.verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("depth", "correct", "reason"),
+    [
+        ([0, 1, 2], [True, True, False], "too few depths"),
+        ([0, 1, 2, 3], [True, True, False, False], "misclassifies no image of the first two"),
+    ],
+)
+def test_no_ratio_without_shallow_errors(depth, correct, reason, network):
+    rows = [network(depth, seed=s, correct=np.array(correct)) for s in (1, 2)]
+    assert reason in verdicts(*rows)["deep-are-often-wrong", "toy"].verdict
+
+
+def test_one_seed_is_no_interval(network):
+    found = verdicts(network(DEPTH))
+    assert all("fewer than two seeds" in f.verdict or "misclass" in f.verdict
+               for f in found.values())  # fmt: skip
+
+
+def test_a_score_that_was_not_computed_is_named(network):
+    rows = [network(DEPTH, seed=s, grand=np.nan) for s in (1, 2)]
+    assert "GraNd was not computed" in verdicts(*rows)["depth-follows-gradients", "toy"].verdict
+
+
+def test_only_the_first_architecture_counts(network):
+    rows = [network(DEPTH, seed=s) for s in (1, 2)]
+    rows += [network([5] * 10, seed=s, architecture="other") for s in (1, 2)]
+    found = verdicts(*rows)
+    assert found["most-settle-in-the-first-fifth", "toy"].value == pytest.approx(0.7)
+    assert {f.model for f in found.values()} == {"net"}
+
+
+def test_figures_say_what_was_found(network, table):
+    rows = [network(DEPTH, seed=s) for s in (1, 2)]
+    rows += [network(OTHER, seed=s, dataset="second") for s in (1, 2)]
+    with style.styled():
+        drawn = sayings.draw({"portraits": table(*rows)}, confidence_level=0.95)
+    assert list(drawn) == ["settled_by_computation", "what_depth_follows"]
+    first = drawn["settled_by_computation"].sentence
+    assert "on toy 70.0\u00a0% are settled in the first fifth" in first
+    assert "20.0\u00a0% need more than nine tenths" in first
+    assert "on second 50.0\u00a0%" in first
+    assert "on toy forgetting events 1.00, output margin 1.00 and GraNd 1.00" in (
+        drawn["what_depth_follows"].sentence
+    )
+    (shown,) = sayings.report_tables({"portraits": table(*rows)}, confidence_level=0.95)
+    assert len(shown.rows) == 2 * len(sayings.CLAIMS)

@@ -1,0 +1,128 @@
+"""Networks of several architectures on the same images: depth and scores of every test image."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from depthlens import trial
+from depthlens.models import networks
+from depthlens.probes.plan import plan
+from depthlens.tables import Images
+from depthlens.training.loop import Progress
+
+_PROBES = "children"
+_DRAW = 71
+"""of the images: the same for every seed and architecture, so that images can be compared"""
+
+
+def experiment(
+    images: Mapping[str, tuple[Images, Images]],
+    *,
+    cell: Mapping,
+    settings: Mapping,
+    progress: Progress,
+) -> pd.DataFrame:
+    """Train one network and describe every test image.
+
+    All cells of a dataset see the same training and test images.
+
+    Parameters
+    ----------
+    images : mapping of dataset to (train, test)
+    cell : mapping
+        `dataset`, `architecture`, `seed`: of the weights and of the order of the images.
+    settings : mapping
+        `recipe`, whose architecture is replaced by the cell's; `n_neighbors`, `early_epoch`.
+    progress : callable
+        Wraps the batches of an epoch.
+
+    Returns
+    -------
+    DataFrame
+        One row a test image: the columns of `trial.scores`; `n_probes`; `relative_depth`, depth
+        over the number of probes; `computation`, the share of the network's multiply-accumulates
+        that are made when the image is settled, 1 if it never is; `factor_…` for each factor of
+        the dataset; and of the network `train_accuracy`.
+    """
+    recipe = settings["recipe"]
+    train, test = (
+        trial.draw(split, recipe[f"{name}_examples"], np.random.default_rng([_DRAW, place]))
+        for place, (name, split) in enumerate(
+            zip(("train", "test"), images[cell["dataset"]], strict=True)
+        )
+    )
+    trained = trial.fit(
+        train,
+        test,
+        recipe=trial.Recipe.of(recipe, architecture=cell["architecture"]),
+        seed=cell["seed"],
+        progress=progress,
+    )
+    seen_train, seen = trial.see(
+        trained.network, train, [test], n_neighbors=settings["n_neighbors"], probes=_PROBES
+    )
+    rows = trial.scores(
+        trained,
+        train,
+        seen_train,
+        early_epoch=settings["early_epoch"],
+        queries=test,
+        seen=seen,
+    )
+    done = np.append(shares_of_computation(trained.network, test.images.shape[1:]), 1.0)
+    n_probes = len(seen.probes)
+    return rows.assign(
+        n_probes=n_probes,
+        relative_depth=seen.depth / n_probes,
+        computation=done[seen.depth],
+        train_accuracy=float(np.mean(seen_train.prediction == train.labels)),
+        **{f"factor_{name}": values for name, values in test.factors.items()},
+    )
+
+
+def shares_of_computation(
+    network: nn.Module, image_shape: tuple[int, int, int]
+) -> NDArray[np.float64]:
+    """Share of a forward pass's multiply-accumulates that are made when each probe is reached.
+
+    Convolutions and linear layers count, as torch's counter has it.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    image_shape : (channels, height, width)
+
+    Returns
+    -------
+    float array, shape (n_probes,)
+        0 at the input, ascending; probes are the children of the network.
+    """
+    probes = plan(network, _PROBES)
+    device = trial.device_of(network)
+    image = networks.network_input(torch.zeros((1, *image_shape), dtype=torch.uint8, device=device))
+    made: dict[str, int] = {}
+    network.eval()
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+
+        def note(name: str) -> None:
+            made[name] = counter.get_total_flops()
+
+        hooks = [
+            network.get_submodule(probe.module).register_forward_hook(
+                lambda _module, _given, _gave, name=probe.module: note(name)
+            )
+            for probe in probes
+            if probe.kind == "module"
+        ]
+        try:
+            network(image)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        total = counter.get_total_flops()
+    return np.array([made[p.module] if p.kind == "module" else 0 for p in probes]) / total
