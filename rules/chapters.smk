@@ -12,6 +12,7 @@ from depthlens.study import as_json
 for chapter in CHAPTERS:
     made, told = study.chapter_folders(chapter)
     sections = [part.name for part in chapter.sections]
+    asked = [sweep.name for sweep in study.sweeps(chapter)]
 
     rule:
         """The page of a chapter."""
@@ -34,6 +35,16 @@ for chapter in CHAPTERS:
                     for key in ("dataset", "other")
                     if key in cells[wildcards.cell]
                     for split in ("train", "test")
+                ],
+                # Of the user, where a sweep reads some.
+                files=lambda wildcards, cells=sweep.by_name(), named=sweep.settings.get(
+                    "files", {}
+                ): [
+                    path
+                    for path in named.get(
+                        cells[wildcards.cell]["dataset"], {}
+                    ).values()
+                    if path
                 ],
             output:
                 f"{made}/{sweep.name}/{{cell}}.parquet",
@@ -87,7 +98,7 @@ for chapter in CHAPTERS:
             name:
                 f"{part.name}_section"
             input:
-                [f"{made}/{sweep}.parquet" for sweep in part.sweeps],
+                [f"{made}/{sweep}.parquet" for sweep in part.sweeps if sweep in asked],
             output:
                 captions=f"{told}/figures/{part.name}/captions.json",
                 svg=[f"{told}/figures/{part.name}/{name}.svg" for name in part.figures],

@@ -83,6 +83,24 @@ def test_a_table_that_is_no_cell_is_refused(cells, tiny_run, tmp_path):
     assert not (tmp_path / "sweep.parquet").exists()
 
 
+def test_factors_that_a_dataset_lacks_are_left_empty(tmp_path):
+    made = []
+    for dataset, columns in (("a", {"factor_size": [0.5]}), ("b", {}), ("c", {"factor_ink": [1]})):
+        made.append(tmp_path / f"{dataset}.parquet")
+        about = {"cell": {"dataset": dataset}, "settings": {}}
+        tables.write(
+            made[-1],
+            {name: np.array(values) for name, values in ({"depth": [3]} | columns).items()},
+            tables.describe("cell", about, {}),
+        )
+    gather.run(cells=made, output=tmp_path / "sweep.parquet")
+    found = tables.read(tmp_path / "sweep.parquet").to_pandas()
+    assert found["depth"].tolist() == [3, 3, 3]
+    assert found["dataset"].tolist() == ["a", "b", "c"]
+    assert found["factor_size"].isna().tolist() == [False, True, True]
+    assert found["factor_ink"].isna().tolist() == [True, True, False]
+
+
 def test_a_section_leaves_figures_claims_and_tables(cells, tmp_path, depthlens):
     assert not depthlens("gather", *cells, "--output", tmp_path / "label_noise.parquet").status
     done = depthlens(

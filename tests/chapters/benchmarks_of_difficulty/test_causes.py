@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,7 +121,10 @@ def test_figures_and_table_name_the_planted_cause_first(planted, table):
         drawn = causes.draw(rows, confidence_level=0.95)
     assert list(drawn) == ["causes_of_depth", "depth_by_cause"]
     assert ", contrast and " in drawn["causes_of_depth"].sentence
-    assert "mean depth goes from 5.0 to 0.0 with contrast" in drawn["depth_by_cause"].sentence
+    assert re.search(
+        r"mean depth goes from (4\.[5-9]|5\.0) to 0\.\d with contrast",
+        drawn["depth_by_cause"].sentence,
+    )
     labels = [t.get_text() for t in drawn["causes_of_depth"].figure.axes[0].get_yticklabels()]
     assert labels[0] == "contrast"
     assert set(labels) == {"contrast", "size", "noise", "class", "random"}

@@ -21,14 +21,16 @@ def run(*, cells: Sequence[Path], output: Path) -> None:
     What the recipe of the networks says of architecture and number of training images is added
     where no cell says it: every figure states it.
 
+    Factors of images, `factor_…`, are NaN where a dataset does not have them.
+
     Raises
     ------
     ArtifactError
-        If a file is no cell, or has other columns than the first.
+        If a file is no cell, or has other columns than the first, factors apart.
     """
     parts = [_read(path) for path in cells]
     for path, part in zip(cells, parts, strict=True):
-        if list(part) != list(parts[0]):
+        if _own(part) != _own(parts[0]):
             raise ArtifactError(f"{path}: other columns than {cells[0]}; delete both and run again")
     table = pd.concat(parts, ignore_index=True)
     columns = {
@@ -38,6 +40,11 @@ def run(*, cells: Sequence[Path], output: Path) -> None:
     named = {str(index): path for index, path in enumerate(cells)}
     tables.write(output, columns, tables.describe("gather", {}, named))
     log.info("%d rows of %d cells", len(table), len(cells))
+
+
+def _own(rows: pd.DataFrame) -> list[str]:
+    """Columns that every cell of a sweep has."""
+    return [name for name in rows if not name.startswith("factor_")]
 
 
 def _read(path: Path) -> pd.DataFrame:

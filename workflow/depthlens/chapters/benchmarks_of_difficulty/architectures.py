@@ -232,7 +232,7 @@ def _draw(table: pd.DataFrame, name: str, confidence_level: float) -> Drawing:
         *itertools.combinations(names, 2),
     ]
     datasets = by_dataset(table)
-    figure, axes = style.canvas(0.36 * len(pairs) + 0.8, columns=len(datasets), sharey=True)
+    figure, axes = style.canvas(0.36 * len(pairs) + 1.1, columns=len(datasets), sharey=True)
     colours = {SAME: style.RIGHT, OTHER: style.WRONG, RANDOM: style.MUTED}
     for ax, dataset in zip(axes[0], datasets, strict=True):
         part = found[found["dataset"] == dataset].set_index(["kind", "first", "second"])
@@ -247,6 +247,7 @@ def _draw(table: pd.DataFrame, name: str, confidence_level: float) -> Drawing:
                     marker = "|" if kind == RANDOM else "o"
                     ax.plot(row["mean"], place, marker, color=colours[kind], markersize=6)
         ax.set_title(dataset)
+        ax.set_xlabel(label)
         ax.set_yticks(
             range(len(pairs)),
             [f"{a} × {'another seed' if a == b else b}" for a, b in pairs],
@@ -272,7 +273,6 @@ def _draw(table: pd.DataFrame, name: str, confidence_level: float) -> Drawing:
         subtitle=f"{label[0].upper()}{label[1:]} of networks of different seeds on the same "
         f"{' or '.join(map(count, images))} test images\n{sizes(table)} · bars: "
         f"{percent(confidence_level)} intervals of the mean over seeds",
-        xlabel=label,
     )
     said = []
     for dataset in datasets:

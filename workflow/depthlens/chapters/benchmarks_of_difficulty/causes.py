@@ -315,7 +315,7 @@ def _draw_dependence(
         title=title,
         subtitle="Partial dependence: mean predicted depth of held-out images with one factor set, "
         "between its 10th and 90th percentile\n"
-        f"{_sizes(table)} · bands: {percent(confidence_level)} intervals over seeds",
+        f"{_sizes(table)}\nBands: {percent(confidence_level)} intervals of the mean over seeds",
     )
     sentence = (
         f"All else as it is, {'; '.join(said)}."

@@ -82,7 +82,7 @@ def sweeps(block: Mapping) -> list[Sweep]:
     """The sweeps that a block `chapters.benchmarks_of_difficulty` of config.yaml asks for."""
     common = {key: block[key] for key in ("recipe", "n_neighbors", "early_epoch")}
     noise = block["label_noise"]
-    return [
+    found = [
         Sweep(
             name="label_noise",
             experiment="benchmarks_of_difficulty.experiments.label_noise",
@@ -107,10 +107,14 @@ def sweeps(block: Mapping) -> list[Sweep]:
         Sweep(
             name="human",
             experiment="benchmarks_of_difficulty.experiments.human",
-            cells=grid(dataset=block["human"], seed=block["seeds"]),
+            cells=grid(
+                dataset=[name for name, files in block["human"].items() if any(files.values())],
+                seed=block["seeds"],
+            ),
             settings=common | {"files": block["human"]},
         ),
     ]
+    return [sweep for sweep in found if sweep.cells]
 
 
 CHAPTER = Chapter(

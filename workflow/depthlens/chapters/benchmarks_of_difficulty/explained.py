@@ -56,9 +56,11 @@ def explain(factors: pd.DataFrame, labels: NDArray, depth: NDArray, *, seed: int
     few = features[CLASS].max() < _MOST_CATEGORIES
     model = HistGradientBoostingRegressor(
         learning_rate=0.1,
-        max_iter=100,
+        max_iter=200,
         max_leaf_nodes=15,
-        early_stopping=False,
+        # Trees are added until a fifth of the images to fit are predicted no better.
+        early_stopping=True,
+        validation_fraction=0.2,
         categorical_features=[CLASS] if few else None,
         random_state=seed,
     )
