@@ -258,7 +258,7 @@ def _draw_importance(
         figure,
         title=title,
         subtitle="Permutation importance: R² of depth that is lost when a factor of the held-out "
-        f"images is shuffled\n{_sizes(table)} · bars: {percent(confidence_level)} intervals of the "
+        f"images is shuffled\n{_sizes(table)}\nBars: {percent(confidence_level)} intervals of the "
         "mean over seeds · grey: a random number",
         xlabel="loss of R²",
     )
