@@ -203,7 +203,7 @@ def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float
 
 
 def _cell(found: pd.Series | None) -> Cell:
-    return Cell("—", -np.inf) if found is None else Cell(number(found["mean"], 3), found["mean"])
+    return Cell("—", np.nan) if found is None else Cell(number(found["mean"], 3), found["mean"])
 
 
 def _interval(found: pd.Series | None) -> str:

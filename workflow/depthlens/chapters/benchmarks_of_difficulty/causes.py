@@ -181,7 +181,7 @@ def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float
                 Cell(found.feature),
                 Cell(number(found.mean, 3), found.mean),
                 Cell(f"{number(found.low, 3)} … {number(found.high, 3)}"),
-                Cell("—", -np.inf) if effect is None else Cell(number(effect["mean"]),
+                Cell("—", np.nan) if effect is None else Cell(number(effect["mean"]),
                                                               effect["mean"]),
                 Cell("—" if effect is None else
                      f"{number(effect['low'])} … {number(effect['high'])}"),

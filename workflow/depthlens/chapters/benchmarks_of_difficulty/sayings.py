@@ -168,13 +168,12 @@ def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float
     """Every saying with what was found, dataset by dataset."""
     rows = []
     for found in evaluate(tables, confidence_level=confidence_level):
-        there = np.isfinite(found.value)
         rows.append(
             [
                 Cell(found.dataset),
                 Cell(found.statement),
                 Cell(found.threshold),
-                Cell(number(found.value, 3), found.value if there else -np.inf),
+                Cell(number(found.value, 3), found.value),
                 Cell(f"{number(found.low, 3)} … {number(found.high, 3)}"),
                 Cell(str(found.n), found.n),
             ]
