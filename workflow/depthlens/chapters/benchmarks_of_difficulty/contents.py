@@ -22,6 +22,52 @@ SECTIONS: tuple[Section, ...] = (
         figures=("label_noise_scores", "label_noise_rates"),
     ),
     Section(
+        name="pruning",
+        title="Training on a part of the images",
+        explanation=(
+            "A first network is trained on all images, and a score ranks them. Then new networks "
+            "are trained on a share of the images: the hardest, the easiest, or some by lot. Every "
+            "network takes as many steps as one on all images does, so that a small part is passed "
+            "over more often; what is compared is images, not computation.",
+            "The classes are not held in balance, but for the share nearest to a half, where the "
+            "hardest and the easiest of every class are kept too (diamonds). All networks of a "
+            "seed begin with the same weights. Scores are those of one network; papers average "
+            "several.",
+        ),
+        sweeps=("pruning",),
+        figures=("pruning",),
+    ),
+    Section(
+        name="orders",
+        title="Training from easy to hard",
+        explanation=(
+            "Images are ordered by the prediction depth that a first network gives them, the "
+            "classes taking turns. A training begins with the first fifth of the order; the images "
+            "that it may draw from grow linearly, until after 80 % of the steps all are there. The "
+            "random order grows as fast; the standard training has all images from the start. All "
+            "take the same number of steps from the same weights.",
+            "The short training has a fifth of the epochs. Other paces, other scores and longer "
+            "trainings were not tried.",
+        ),
+        sweeps=("orders",),
+        figures=("orders",),
+    ),
+    Section(
+        name="labelling",
+        title="What to label first",
+        explanation=(
+            "Of the training images 5 % are labelled at the start, the classes in equal shares, "
+            "and 5 % more in each of five rounds. Each round trains a new network, with as many "
+            "steps as a training on all images takes, and labels what it finds deepest, or what "
+            "has the smallest output margin; drawing lots is the comparison. The depth of an image "
+            "without a label is that of a query: the labelled images nearest to it vote.",
+            "As few images are labelled, fewer neighbours vote than elsewhere: at most half as "
+            "many as a class has labelled images.",
+        ),
+        sweeps=("labelling",),
+        figures=("labelling",),
+    ),
+    Section(
         name="sayings",
         title="What is said about difficulty",
         explanation=(
@@ -81,7 +127,7 @@ SECTIONS: tuple[Section, ...] = (
 def sweeps(block: Mapping) -> list[Sweep]:
     """The sweeps that a block `chapters.benchmarks_of_difficulty` of config.yaml asks for."""
     common = {key: block[key] for key in ("recipe", "n_neighbors", "early_epoch")}
-    noise = block["label_noise"]
+    noise, subsets = block["label_noise"], block["subsets"]
     found = [
         Sweep(
             name="label_noise",
@@ -93,6 +139,36 @@ def sweeps(block: Mapping) -> list[Sweep]:
                 seed=block["seeds"],
             ),
             settings=common,
+        ),
+        Sweep(
+            name="pruning",
+            experiment="benchmarks_of_difficulty.experiments.pruning",
+            cells=grid(
+                dataset=block["datasets"],
+                score=[*subsets["scores"], "random"],
+                seed=block["seeds"],
+            ),
+            settings={**common, "shares": subsets["shares"]},
+        ),
+        Sweep(
+            name="orders",
+            experiment="benchmarks_of_difficulty.experiments.orders",
+            cells=grid(
+                dataset=block["datasets"],
+                order=["standard", "random", "easy_to_hard", "hard_to_easy"],
+                seed=block["seeds"],
+            ),
+            settings=common,
+        ),
+        Sweep(
+            name="labelling",
+            experiment="benchmarks_of_difficulty.experiments.labelling",
+            cells=grid(
+                dataset=block["datasets"],
+                strategy=["random", "margin", "depth"],
+                seed=block["seeds"],
+            ),
+            settings={key: block[key] for key in ("recipe", "n_neighbors")},
         ),
         Sweep(
             name="portraits",
