@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from depthlens import intervals
 from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds
@@ -132,6 +133,12 @@ def line(
         markersize=4,
         zorder=2.5 if dashed else 2,
     )
+
+
+def label_below(axes: NDArray, text: str) -> None:
+    """Name the x axis of the lowest row of panels; a legend may then stand below the figure."""
+    for ax in axes[-1]:
+        ax.set_xlabel(text)
 
 
 def colours_of(ways: Sequence[str], *, plain: str = "random") -> dict[str, str]:

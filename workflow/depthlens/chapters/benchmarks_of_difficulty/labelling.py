@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from depthlens.chapters.benchmarks_of_difficulty import comparing
 from depthlens.chapters.benchmarks_of_difficulty.comparing import claim_of
@@ -96,8 +97,14 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
     )
     datasets = by_dataset(table)
     colours = comparing.colours_of(list(_TITLES))
-    figure, axes = style.canvas(3.3, columns=len(datasets))
-    for ax, dataset in zip(axes[0], datasets, strict=True):
+    ahead = over_seeds(
+        _ahead(table),
+        ["dataset", "strategy", "n_labelled"],
+        "ahead",
+        confidence_level=confidence_level,
+    )
+    figure, axes = style.canvas(5.4, rows=2, columns=len(datasets), sharex="col")
+    for (ax, below), dataset in zip(axes.T, datasets, strict=True):
         panel = found[found["dataset"] == dataset]
         for strategy in [name for name in _TITLES if name in set(panel["strategy"])]:
             comparing.line(
@@ -113,6 +120,10 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
         ax.xaxis.set_major_formatter(lambda value, _: count(value))
         plots.percent_axis(ax.yaxis)
         comparing.fit_to_means([ax], panel["mean"])
+        _draw_ahead(below, ahead[ahead["dataset"] == dataset], colours)
+    axes[0, 0].set_ylabel("test accuracy")
+    axes[1, 0].set_ylabel("accuracy ahead of drawing lots")
+    comparing.label_below(axes, "labelled images")
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(_TITLES)
     )
@@ -121,10 +132,8 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
         figure,
         title=title,
         subtitle=f"Accuracy on test images by the number of labels · {_pool(table)}\n"
-        f"A new network every round, equally many steps · bands: {percent(confidence_level)} "
-        "intervals of the mean over seeds",
-        xlabel="labelled images",
-        ylabel="test accuracy",
+        "Below: difference to drawing lots, seed by seed · equally many steps in every round\n"
+        f"Bands and bars: {percent(confidence_level)} intervals of the mean over seeds",
     )
     phrases = []
     for dataset in datasets:
@@ -142,6 +151,30 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
     sentence = f"The mean accuracy along the curve is {'; '.join(phrases)}."
     alt = f"Learning curves over the number of labels, one a strategy, for {joined(datasets)}."
     return {"labelling": Drawing(figure, title, sentence, alt)}
+
+
+def _ahead(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the accuracy less that of drawing lots in the same seed; rows of others."""
+    keys = ["dataset", "seed", "n_labelled"]
+    lots = table[table["strategy"] == "random"].set_index(keys)["accuracy"]
+    others = table[table["strategy"] != "random"]
+    by_lot = lots.reindex(pd.MultiIndex.from_frame(others[keys])).to_numpy()
+    return others.assign(ahead=others["accuracy"] - by_lot)
+
+
+def _draw_ahead(ax: Axes, points: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    ax.axhline(0, color=colours["random"], linestyle="--")
+    strategies = [name for name in _TITLES if name in set(points["strategy"])]
+    step = min(np.diff(sorted(set(points["n_labelled"]))), default=1)
+    for strategy, shift in zip(strategies, np.linspace(-0.06, 0.06, len(strategies)), strict=True):
+        part = points[points["strategy"] == strategy].sort_values("n_labelled")
+        places = part["n_labelled"] + shift * step
+        plots.error_bars(
+            ax, places, part["mean"], part["low"], part["high"], ecolor=colours[strategy],
+            elinewidth=1.2, capsize=3,
+        )  # fmt: skip
+        ax.plot(places, part["mean"], "-o", color=colours[strategy], markersize=4)
+    plots.percent_axis(ax.yaxis)
 
 
 def _pool(table: pd.DataFrame) -> str:

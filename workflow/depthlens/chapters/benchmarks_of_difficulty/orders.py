@@ -144,6 +144,7 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
             plots.percent_axis(ax.yaxis)
     for column, dataset in zip(axes.T, datasets, strict=True):
         comparing.fit_to_means(column, found[found["dataset"] == dataset]["mean"])
+    comparing.label_below(axes, "share of the training that is done")
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(_TITLES)
     )
@@ -154,7 +155,6 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
         subtitle=f"Accuracy on test images along a long and a short training · {sizes(table)}\n"
         f"Difficulty is prediction depth · bands: {percent(confidence_level)} intervals of the "
         "mean over seeds",
-        xlabel="share of the training that is done",
         ylabel="test accuracy",
     )
     ends = _at_the_end(table).groupby(["dataset", "length", "order"])["accuracy"].mean()

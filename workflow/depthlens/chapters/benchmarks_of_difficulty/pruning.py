@@ -173,6 +173,8 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
             plots.percent_axis(ax.xaxis)
             plots.percent_axis(ax.yaxis)
         comparing.fit_to_means(row, panel["mean"])
+    comparing.label_below(axes, "share of the training images that is kept")
+    axes[0, 0].set_xticks(sorted(set(table["share"]) - {1.0}))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     handles.append(Line2D([], [], marker="D", linestyle="", color=style.INK, markerfacecolor="w"))
     labels.append("Classes in balance")
@@ -184,7 +186,6 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
         subtitle=f"Accuracy on test images by the share of training images kept · {sizes(table)}\n"
         f"Equally many steps for every share · bands: {percent(confidence_level)} intervals of "
         "the mean over seeds",
-        xlabel="share of the training images that is kept",
         ylabel="test accuracy",
     )
     sentence = _sentence(found, datasets)
@@ -199,9 +200,6 @@ def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict
 def _draw_panel(
     ax: Axes, panel: pd.DataFrame, direction: str, scores: list[str], colours: dict[str, str]
 ) -> None:
-    whole = panel[panel["direction"] == "all"]
-    for value in whole["mean"]:
-        ax.axhline(value, color=style.INK, linewidth=1, linestyle=":", label="All images")
     lot = panel[panel["direction"] == "random"]
     comparing.line(ax, lot, "share", label="By lot", colour=colours["random"], dashed=True)
     kept = panel[panel["direction"] == direction]
@@ -213,6 +211,9 @@ def _draw_panel(
             balanced["share"], balanced["mean"], "D", color=colours[score],
             markerfacecolor="white", markersize=5.5, zorder=3,
         )  # fmt: skip
+    whole = panel[panel["direction"] == "all"]
+    for value in whole["mean"]:
+        ax.axhline(value, color=style.INK, linewidth=1, linestyle=":", label="All images")
 
 
 def _sentence(found: pd.DataFrame, datasets: list[str]) -> str:
@@ -228,7 +229,7 @@ def _sentence(found: pd.DataFrame, datasets: list[str]) -> str:
                 for way, words in (
                     ("hardest", "the hardest"),
                     ("easiest", "the easiest"),
-                    ("random", "a lot"),
+                    ("random", "some by lot"),
                 )
                 if way in values
             ]
@@ -247,8 +248,8 @@ _WAYS = {
 def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
     """Accuracy of every choice."""
     table = tables["pruning"].copy()
-    sizes_kept = table.groupby(["score", "direction", "balanced", "share"])["fewest_of_a_class"]
-    table["fewest"] = sizes_kept.transform("mean")
+    choice = ["dataset", "score", "direction", "balanced", "share"]
+    table["fewest"] = table.groupby(choice)["fewest_of_a_class"].transform("mean")
     rows = comparing.mean_rows(
         table,
         ["dataset", "share", "direction", "score", "balanced", "fewest"],
