@@ -105,7 +105,8 @@ def test_a_pass_meets_everything_that_is_there_when_it_begins():
 
 def test_a_network_trained_on_the_batches_of_epochs_is_that_of_a_trial():
     train, test = IMAGES["tiny"]
-    recipe = trial.Recipe.of(RECIPE)
+    # One whose bits depend on how it lies in memory.
+    recipe = trial.Recipe.of(RECIPE, architecture="resnet18_narrow")
     of_trial = trial.fit(train, test, recipe=recipe, seed=5)
     batches = [
         batch

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from depthlens import trial
-from depthlens.models import devices, networks
 from depthlens.scores.catalogue import BY_NAME
 from depthlens.tables import Images
 from depthlens.training import loop
@@ -185,12 +184,8 @@ def train_on(
     dict of int to float
         Share of the test images that are classified right, by number of steps.
     """
-    n_classes, n_steps = len(train.classes), len(batches)
-    shape = networks.input_shape({}, train.images.shape[1:])
-    network = networks.build(recipe.architecture, n_classes=n_classes, seed=seed, shape=shape)
-    networks.check_fit(network, recipe.architecture, train.images, n_classes=n_classes)
-    device = devices.choose("auto", key="device")
-    network.to(device)
+    network = trial.new_network(train, recipe=recipe, seed=seed)
+    device, n_steps = trial.device_of(network), len(batches)
     optimizer = loop.make_optimizer(
         network,
         recipe.optimizer,
