@@ -57,7 +57,7 @@ for chapter in CHAPTERS:
             conda:
                 "../envs/depthlens.yaml"
             resources:
-                mem_mb=3000,
+                mem_mb=4000,
                 gpu=1,
             params:
                 experiment=sweep.experiment,
