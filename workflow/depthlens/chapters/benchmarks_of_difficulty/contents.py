@@ -1,9 +1,9 @@
 """The sections and sweeps of the chapter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from depthlens.chapters.chapter import Chapter, Section
-from depthlens.sweep import Sweep, grid
+from depthlens.sweep import Cell, Sweep, grid
 
 SECTIONS: tuple[Section, ...] = (
     Section(
@@ -20,6 +20,40 @@ SECTIONS: tuple[Section, ...] = (
         ),
         sweeps=("label_noise",),
         figures=("label_noise_scores", "label_noise_rates"),
+    ),
+    Section(
+        name="foreign",
+        title="Images that do not belong",
+        explanation=(
+            "A network learns all classes of a dataset but a few, which the seed chooses. It then "
+            "sees test images of the classes that it knows, of those that it does not, of another "
+            "dataset (padded with black or cut at the edges to the same size), and the known ones "
+            "with noise, blur or less contrast, at severities 1, 3 and 5 of CIFAR-10-C. Each "
+            "detector ranks all of them; an AUROC of 1 has every foreign image before every known "
+            "one, 0.5 is what choosing at random gives.",
+            "The k-NN distance at the features is that of Sun et al. (2022), to the k-th nearest "
+            "training image with features of unit length. That of all probes is the mean, over "
+            "probes, of its rank among the distances of the training images themselves.",
+        ),
+        sweeps=("foreign",),
+        figures=("foreign_detectors", "foreign_severity"),
+    ),
+    Section(
+        name="early_exit",
+        title="Leaving a network early",
+        explanation=(
+            "A residual network gets a head (global average pooling and a linear layer) after each "
+            "of its four stages. It learns from the same batches, at the same rates and from the "
+            "same initial weights as the network with one exit; a test image leaves at the first "
+            "head whose softmax has less entropy than a threshold. Multiply-accumulates are "
+            "counted by torch, all heads on the way included. Beside it: the same number of images "
+            "at each exit, drawn at random.",
+            "An image can also leave where its nearest training images agree, or give the same "
+            "class at several probes in a row. This needs no training, but a search for neighbours "
+            "at every probe: the table says what an exhaustive one costs.",
+        ),
+        sweeps=("early_exit",),
+        figures=("early_exit_heads", "early_exit_neighbours"),
     ),
     Section(
         name="pruning",
@@ -141,6 +175,18 @@ def sweeps(block: Mapping) -> list[Sweep]:
             settings=common,
         ),
         Sweep(
+            name="foreign",
+            experiment="benchmarks_of_difficulty.experiments.foreign",
+            cells=_with_other(block["datasets"], block["seeds"]),
+            settings={key: block[key] for key in ("recipe", "n_neighbors")} | block["foreign"],
+        ),
+        Sweep(
+            name="early_exit",
+            experiment="benchmarks_of_difficulty.experiments.early_exit",
+            cells=grid(dataset=block["datasets"], seed=block["seeds"]),
+            settings={"n_neighbors": block["n_neighbors"]} | block["early_exit"],
+        ),
+        Sweep(
             name="pruning",
             experiment="benchmarks_of_difficulty.experiments.pruning",
             cells=grid(
@@ -191,6 +237,16 @@ def sweeps(block: Mapping) -> list[Sweep]:
         ),
     ]
     return [sweep for sweep in found if sweep.cells]
+
+
+def _with_other(datasets: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
+    """Cells of each dataset with the next one, if there is another, as the foreign one."""
+    cells = []
+    for place, dataset in enumerate(datasets):
+        other = datasets[(place + 1) % len(datasets)]
+        foreign = {} if other == dataset else {"other": [other]}
+        cells += grid(dataset=[dataset], **foreign, seed=seeds)
+    return cells
 
 
 CHAPTER = Chapter(
