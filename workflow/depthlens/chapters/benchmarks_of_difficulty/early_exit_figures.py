@@ -151,6 +151,7 @@ def neighbours(table: pd.DataFrame, *, confidence_level: float) -> Drawing:
                 )
         _single(ax, curve(part, "single", confidence_level=confidence_level))
         ax.set_title(dataset)
+        ax.set_xlabel("multiply-accumulates, of the whole network")
         ax.set_xlim(-0.03, 1.08)
         plots.percent_axis(ax.xaxis)
         plots.percent_axis(ax.yaxis)
@@ -184,7 +185,6 @@ def neighbours(table: pd.DataFrame, *, confidence_level: float) -> Drawing:
         subtitle="An image leaves at the first probe where its k-NN class is sure, at the end at "
         f"the latest; the search is not counted\n{_sizes(table)} · error bars: "
         f"{percent(confidence_level)} intervals over seeds",
-        xlabel="multiply-accumulates, of the whole network",
     )
     share = float(_configured(table, "votes")["threshold"].iloc[0])
     return Drawing(
@@ -265,7 +265,7 @@ def _shares(ax: Axes, rows: pd.DataFrame, confidence_level: float) -> None:
                 ha="center", va="bottom", fontsize=7.5, color=style.INK,
             )  # fmt: skip
     ax.set_xticks(range(len(names)), names)
-    ax.set_xlabel("left after (above: accuracy and mean prediction depth of those who left)")
+    ax.set_xlabel("left after · above: their accuracy and mean depth")
     ax.set_yticks([0, 0.5, 1])
     ax.set_ylim(0, 1.45)
     ax.spines.left.set_bounds(0, 1)

@@ -64,8 +64,8 @@ def detectors(table: pd.DataFrame, *, confidence_level: float) -> Drawing:
             shift = 0.13 * (index - (len(kinds) - 1) / 2)
             positions = part["detector"].map(names.index).to_numpy() + shift
             plots.error_bars(
-                ax, positions, part["mean"], part["low"], part["high"], across=True,
-                ecolor=_COLOURS[kind], elinewidth=1.2, capsize=0,
+                ax, positions, part["mean"], part["low"].clip(0, 1), part["high"].clip(0, 1),
+                across=True, ecolor=_COLOURS[kind], elinewidth=1.2, capsize=0,
             )  # fmt: skip
             ax.plot(
                 part["mean"],
@@ -79,6 +79,7 @@ def detectors(table: pd.DataFrame, *, confidence_level: float) -> Drawing:
         for edge in range(1, len(names)):
             ax.axhline(edge - 0.5, color=style.FAINT, linewidth=0.6)
         ax.set_title(dataset)
+        ax.set_xlabel("area under the ROC curve")
         ax.set_yticks(range(len(names)), [DETECTORS[name] for name in names])
         ax.tick_params(axis="y", length=0)
         ax.set_ylim(len(names) - 0.5, -0.5)
@@ -94,7 +95,6 @@ def detectors(table: pd.DataFrame, *, confidence_level: float) -> Drawing:
         subtitle=f"Area under the ROC curve, foreign against known test images · dotted: 0.5, "
         f"choosing at random\n{_sizes(table)} · bars: {percent(confidence_level)} intervals over "
         "seeds",
-        xlabel="area under the ROC curve",
     )
     phrases = []
     for dataset in datasets:
@@ -137,8 +137,11 @@ def severity(table: pd.DataFrame, *, confidence_level: float) -> Drawing:
     for column, dataset in enumerate(datasets):
         for ax, measure in zip(axes[:, column], ("accuracy", "mean_depth"), strict=True):
             here = means[(means["dataset"] == dataset) & (means["measure"] == measure)]
-            _lines(ax, here)
+            # Student's interval does not know that an accuracy is a share and no depth is below 0.
+            top = 1.0 if measure == "accuracy" else None
+            _lines(ax, here.assign(low=here["low"].clip(0), high=here["high"].clip(upper=top)))
         axes[0, column].set_title(dataset)
+        axes[1, column].set_xlabel("severity (0: the images as they are)")
         plots.percent_axis(axes[0, column].yaxis)
         axes[1, column].set_xticks(sorted(set(here["severity"])))
         here = means[means["dataset"] == dataset].set_index(["measure", "images", "severity"])
@@ -166,7 +169,6 @@ def severity(table: pd.DataFrame, *, confidence_level: float) -> Drawing:
         title=title,
         subtitle="The known test images, corrupted as in CIFAR-10-C (Hendrycks & Dietterich 2019)\n"
         f"{_sizes(table)} · bars: {percent(confidence_level)} intervals over seeds",
-        xlabel="severity (0: the images as they are)",
     )
     return Drawing(
         figure,
