@@ -1,12 +1,14 @@
 """Foreign images: detectors and verdicts against values computed by hand."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
-from depthlens.chapters.benchmarks_of_difficulty import foreign, foreign_figures
+from depthlens.chapters.benchmarks_of_difficulty import contents, foreign, foreign_figures
 from depthlens.chapters.benchmarks_of_difficulty.experiments import foreign as experiments
 from depthlens.errors import StudyError
 from depthlens.tables import Images
@@ -98,6 +100,19 @@ def test_ranks_are_shares_of_the_references_that_are_not_larger():
     references = np.array([[1.0, 5], [2, 6], [2, 7], [4, 8]])
     ranks = experiments.ranks_among(references, np.array([[2.0, 4], [3, 8], [0, 6.5]]))
     assert ranks.tolist() == [[0.75, 0], [0.75, 1], [0, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("datasets", "others"), [(["a"], [None]), (["a", "b"], ["b", "a"]), (list("abc"), list("bca"))]
+)
+def test_each_dataset_meets_the_next_one(datasets, others):
+    text = (Path(__file__).parents[3] / "config.yaml").read_text()
+    block = YAML(typ="safe").load(text)["chapters"]["benchmarks_of_difficulty"]
+    block |= {"datasets": datasets, "seeds": [1, 2]}
+    sweep = next(each for each in contents.sweeps(block) if each.name == "foreign")
+    found = [(cell["dataset"], cell.get("other"), cell["seed"]) for cell in sweep.cells]
+    pairs = zip(datasets, others, strict=True)
+    assert found == [(*pair, seed) for pair in pairs for seed in (1, 2)]
 
 
 def table(values):
