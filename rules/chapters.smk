@@ -6,6 +6,8 @@ Makes   results/{chapter}/{sweep}/{cell}.parquet, results/{chapter}/{sweep}.parq
 Steps   one cell of each sweep, the sweep, each section, the page; a target for each chapter
 """
 
+from pathlib import Path
+
 from depthlens.chapters.contents import CHAPTERS
 from depthlens.study import as_json
 
@@ -124,7 +126,7 @@ for chapter in CHAPTERS:
                 level=study.block(f"chapters.{chapter.name}.confidence_level"),
                 chapter=chapter.name,
                 section=part.name,
-                folder=f"{told}/figures/{part.name}",
+                folder=lambda _wildcards, output: str(Path(output.captions).parent),
                 stage=study.digest("stages.section"),
                 code=study.digest(f"chapters.{chapter.name}.{part.name}"),
             shell:
@@ -165,7 +167,7 @@ for chapter in CHAPTERS:
         params:
             block=study.block(f"chapters.{chapter.name}"),
             chapter=chapter.name,
-            folder=told,
+            folder=lambda _wildcards, output: str(Path(output.page).parent),
             stage=study.digest("stages.chapter"),
             code=study.digest(f"chapters.{chapter.name}.contents"),
         shell:

@@ -7,10 +7,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from depthlens import trial
-from depthlens.models import networks
+from depthlens.models import macs, networks
 from depthlens.probes.plan import plan
 from depthlens.tables import Images
 from depthlens.training.loop import Progress
@@ -105,24 +104,7 @@ def shares_of_computation(
     probes = plan(network, _PROBES)
     device = trial.device_of(network)
     image = networks.network_input(torch.zeros((1, *image_shape), dtype=torch.uint8, device=device))
-    made: dict[str, int] = {}
-    network.eval()
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-
-        def note(name: str) -> None:
-            made[name] = counter.get_total_flops()
-
-        hooks = [
-            network.get_submodule(probe.module).register_forward_hook(
-                lambda _module, _given, _gave, name=probe.module: note(name)
-            )
-            for probe in probes
-            if probe.kind == "module"
-        ]
-        try:
-            network(image)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        total = counter.get_total_flops()
-    return np.array([made[p.module] if p.kind == "module" else 0 for p in probes]) / total
+    modules = [probe.module for probe in probes if probe.kind == "module"]
+    made = dict(zip(modules, macs.up_to_modules(network, image, modules), strict=True))
+    total = macs.count(lambda: network(image))
+    return np.array([made.get(probe.module, 0) for probe in probes]) / total
