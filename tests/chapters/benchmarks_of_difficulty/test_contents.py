@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,93 @@ def test_a_file_of_people_is_in_the_settings_of_its_cells(block):
     (human,) = (sweep for sweep in sweeps(block) if sweep.name == "human")
     assert [cell["dataset"] for cell in human.cells] == ["tiny_shapes"] * len(block["seeds"])
     assert human.settings["files"]["tiny_shapes"]["counts"] == "counts.npy"
+
+
+def leaves(values: dict, at: str = "") -> set[str]:
+    found = set()
+    for key, value in values.items():
+        found |= leaves(value, f"{at}{key}.") if isinstance(value, dict) else {f"{at}{key}"}
+    return found
+
+
+OF_RECIPE = {"label_noise", "foreign", "pruning", "orders", "labelling"}
+SETTINGS = {
+    "n_neighbors": OF_RECIPE | {"early_exit", "portraits"},
+    "early_epoch": {"label_noise", "pruning", "orders", "portraits"},
+    "foreign.held_out_classes": {"foreign"},
+    "early_exit.exit_loss_weights": {"early_exit"},
+    "early_exit.entropy": {"early_exit"},
+    "subsets.shares": {"pruning"},
+    **{
+        f"{block}recipe.{key}": sweeps_of
+        for block, sweeps_of in (
+            ("", OF_RECIPE),
+            ("early_exit.", {"early_exit"}),
+            ("portraits.", {"portraits"}),
+        )
+        for key in (
+            "architecture",
+            "train_examples",
+            "test_examples",
+            "epochs",
+            "batch_size",
+            "learning_rate",
+        )
+    },
+}
+"""keys that all cells of a sweep read, and the sweeps"""
+
+AXES = {
+    "seeds": (9, OF_RECIPE | {"early_exit", "portraits"}),
+    "datasets": ("more", OF_RECIPE - {"label_noise"} | {"early_exit", "portraits"}),
+    "label_noise.datasets": ("more", {"label_noise"}),
+    "label_noise.kinds": ("adjacent", {"label_noise"}),
+    "label_noise.rates": (0.4, {"label_noise"}),
+    "subsets.scores": ("loss", {"pruning"}),
+    "portraits.architectures": ("vgg16_narrow", {"portraits"}),
+}
+"""keys that list values, one value more, and the sweeps that get cells of their own for it"""
+
+OF_SECTIONS = {"confidence_level"}
+"""read where claims are judged, by no cell"""
+
+
+def changed(block: dict, key: str, value: object) -> dict:
+    found = copy.deepcopy(block)
+    *parents, name = key.split(".")
+    inner = found
+    for parent in parents:
+        inner = inner[parent]
+    inner[name] = value
+    return found
+
+
+def test_every_key_is_tried(block):
+    assert set(SETTINGS) | set(AXES) | OF_SECTIONS == leaves(block)
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_setting_makes_all_cells_of_the_sweeps_that_read_it_again(block, key):
+    before = {sweep.name: sweep for sweep in sweeps(block)}
+    after = {sweep.name: sweep for sweep in sweeps(changed(block, key, "another"))}
+    assert {name for name in before if before[name] != after[name]} == SETTINGS[key]
+    assert all(before[name].cells == after[name].cells for name in before)
+
+
+@pytest.mark.parametrize("key", AXES)
+def test_a_longer_list_adds_cells_and_changes_none(block, key):
+    value, readers = AXES[key]
+    before = {sweep.name: sweep for sweep in sweeps(block)}
+    longer = block
+    for part in key.split("."):
+        longer = longer[part]
+    after = {sweep.name: sweep for sweep in sweeps(changed(block, key, [*longer, value]))}
+    for name, sweep in before.items():
+        assert sweep.settings == after[name].settings
+        if name in readers:
+            assert len(after[name].cells) > len(sweep.cells)
+        else:
+            assert after[name].cells == sweep.cells
+        # Which dataset is foreign to which depends on the list.
+        if not (name == "foreign" and key == "datasets"):
+            assert sweep.by_name().items() <= after[name].by_name().items()
