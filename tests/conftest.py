@@ -61,7 +61,6 @@ TRAINING = {
 ACTIVATIONS = {
     "probes": "children",
     "dtype": "float32",
-    "keep": True,
     "batch_size": 40,
     "device": "cpu",
 }

@@ -111,7 +111,7 @@ KEYS = {
     "convergence.allow_unconverged": (False, {"convergence"}),
     "activations.probes": (["input", "layer4"], {"probes", "activations_resnet18"}),
     "activations.dtype": ("float32", {"probes", "activations_resnet18"}),
-    "activations.keep": (False, {"probes", "activations_resnet18"}),
+    "activations.keep": (False, set()),  # what is there is as good as it was
     "activations.batch_size": (100, {"probes", "activations_resnet18"}),
     "activations.device": ("cpu", {"probes", "activations_resnet18"}),
     "knn.n_neighbors": (7, {"knn"}),

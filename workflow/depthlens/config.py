@@ -365,7 +365,7 @@ class Convergence(Block):
     )
 
 
-class Activations(Block):
+class Recording(Block):
     """The forward pass that records every probe."""
 
     probes: Literal["children", "blocks"] | Annotated[list[str], Field(min_length=1)] = Field(
@@ -373,12 +373,17 @@ class Activations(Block):
         "dotted part; :mean, :channels_last_mean or :class_token behind a name keep a part"
     )
     dtype: Literal["float16", "float32"] = Field(description="of the stored activations")
-    keep: bool = Field(
-        description="keep them after use: gigabytes, but another k needs no new forward pass"
-    )
     batch_size: int = Field(ge=1, le=65_536, description="images a forward pass")
     device: Literal["auto", "cpu", "cuda"] = Field(
         description="auto takes a GPU where there is one"
+    )
+
+
+class Activations(Recording):
+    """The forward pass that records every probe, and what becomes of its files."""
+
+    keep: bool = Field(
+        description="keep them after use: gigabytes, but another k needs no new forward pass"
     )
 
 
@@ -676,7 +681,7 @@ BLOCKS: dict[str, Any] = {
     "training": Training,
     "replicates": Replicates,
     "convergence": Convergence,
-    "activations": Activations,
+    "activations": Recording,  # whether files are kept changes nothing in them
     "knn": KNN,
     "scores": Scores,
     "figures": Figures,

@@ -40,6 +40,9 @@ TRAINED = (
 ADOPTED = ("checkpoint.safetensors",)
 """What a run has instead whose network was trained elsewhere."""
 
+_OF_FILES = {"activations": "keep"}
+"""Keys that say what becomes of the files of a rule, and nothing about what is in them."""
+
 _MOST_SENTENCES = 5
 _ARTIFACTS = {".parquet", ".safetensors", ".json", ".svg", ".png", ".csv", ".html"}
 _BESIDE = {"logs", "benchmarks", "shards", "resume.safetensors"}
@@ -416,6 +419,8 @@ class Study:
             block = self._blocks
             for part in key.format(**fields).split("."):
                 block = block[part]
+            if key in _OF_FILES:
+                block = {name: value for name, value in block.items() if name != _OF_FILES[key]}
             blocks["model" if key.startswith("models.") else key] = block
         return as_json(blocks if len(keys) > 1 else block)
 
