@@ -83,6 +83,11 @@ CONVERGENCE = {"min_train_accuracy": 0.99, "allow_unconverged": True}
 RESNET18 = {"architecture": "resnet18"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take minutes first: at the end one core would wait for the other."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts[-2:])
+
+
 class TinyRun(NamedTuple):
     """Where the files of the tiny run are, and what they were made with."""
 

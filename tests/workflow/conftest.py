@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[2]
 _COPIED = (
@@ -93,8 +94,16 @@ def fresh(tmp_path: Path) -> Copy:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    """A copy in which tests/smoke.yaml was made the config and a bare `snakemake` has run."""
-    copy = copy_repository(tmp_path_factory.mktemp("study"))
-    shutil.copy2(copy.folder / "tests/smoke.yaml", copy.folder / "config.yaml")
-    copy.snakemake()
-    return copy
+    """A copy in which tests/smoke.yaml was made the config and a bare `snakemake` has run.
+
+    Made once, however many processes the tests run in; each has a copy of its own.
+    """
+    base = tmp_path_factory.getbasetemp()
+    once = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    with FileLock(f"{once}.lock"):
+        if not once.exists():
+            made = copy_repository(once.with_name("unfinished"))
+            shutil.copy2(made.folder / "tests/smoke.yaml", made.folder / "config.yaml")
+            made.snakemake()
+            made.folder.rename(once)
+    return Copy(Path(shutil.copytree(once, tmp_path_factory.mktemp("study") / "copy")))

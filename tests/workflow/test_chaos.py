@@ -15,15 +15,14 @@ def chaos(tmp_path_factory) -> Chaos:
 
 @pytest.mark.parametrize(
     ("rule", "how"),
-    [("train", signal.SIGKILL), ("knn", signal.SIGINT), ("difficulty_figures", signal.SIGTERM)],
+    [("train", signal.SIGKILL), ("difficulty_figures", signal.SIGTERM)],
 )
 def test_a_killed_study_goes_on(chaos, rule, how):
     assert chaos.killed(rule, how).faults == []
 
 
-@pytest.mark.parametrize("how", ["truncated", "bit flipped"])
-def test_a_damaged_file_is_reported_and_made_again(chaos, how):
-    assert chaos.damaged(how).faults == []
+def test_a_damaged_file_is_reported_and_made_again(chaos):
+    assert chaos.damaged("bit flipped").faults == []
 
 
 def test_of_two_at_once_one_makes_the_study(chaos):
