@@ -32,7 +32,7 @@ smoke: setup  ## run a tiny study through every rule
 
 # One thread a test, a test file on each core: what they start shares the machine.
 test: setup  ## run all tests
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --durations 20
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20
 
 chaos: setup  ## kill, starve and damage a tiny study, over and over: about an hour
 	python -m tests.workflow.chaos

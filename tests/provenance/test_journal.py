@@ -178,6 +178,39 @@ def test_a_source_without_a_digest_is_no_reason_to_make_again():
     assert journal.settle().unusable == {}
 
 
+def test_a_job_whose_temporary_files_are_gone_is_recorded_with_the_others():
+    finish({"results/kept": b"kept", "results/temporary": b"t"}, rule="forward")
+    Path("results/temporary").unlink()
+    assert journal.settle().unusable == {}
+    (record,) = (record for record in records.read() if record.job.rule == "forward")
+    assert list(record.outputs) == ["results/kept"]
+    assert manifest(["results/kept"])["results/kept"]["sha256"] == sha256(b"kept")
+
+
+def test_temporary_files_of_another_job_leave_nothing_of_the_one_before():
+    """Made and recorded while they were kept; then made anew, read, and removed."""
+    outputs = {"results/kept": b"kept", "results/temporary": b"t"}
+    finish(outputs, rule="forward", params=("'first'",))
+    finish({"results/c": b"c"}, rule="reader", inputs={"results/temporary": b"t"})
+    journal.settle()
+    outputs = {"results/kept": b"new", "results/temporary": b"new"}
+    finish(outputs, rule="forward", params=("'second'",))
+    finish({"results/c": b"c"}, rule="reader", inputs={"results/temporary": b"new"})
+    Path("results/temporary").unlink()
+    for _ in range(2):  # at the end of the run, and at the start of the next
+        assert journal.settle().unusable == {}
+        assert snakemake.read().jobs["results/temporary"].params == ("'second'",)
+        assert manifest(["results/c", "results/kept"]).keys() == {"results/c", "results/kept"}
+
+
+def test_a_record_keeps_a_file_that_somebody_removed():
+    journal.settle()
+    Path("results/b").unlink()
+    journal.settle()
+    (record,) = (record for record in records.read() if record.job.rule == "depth")
+    assert record.outputs["results/b"].sha256 == sha256(b"b")
+
+
 def test_an_output_that_nobody_made_is_not_used():
     Path("results/c").write_bytes(b"c")
     found = journal.settle(["results/c"])

@@ -187,20 +187,30 @@ def _keep_records(
     recorded: dict[str, Record],
     broken: set[Job],
 ) -> None:
-    """Write a record of every job all of whose outputs are there as it left them."""
+    """Write a record of every job with the outputs that are there as it left them.
+
+    Those that are gone, as temporary files are, stay in the record while the job is the same; what
+    was recorded of another job says nothing of them any more.
+    """
     outputs: dict[Job, list[str]] = {}
     for path, job in jobs.items():
         outputs.setdefault(job, []).append(path)
     for job, paths in outputs.items():
-        if job in broken or not all(path in whole for path in paths):
+        if job in broken:
             continue
-        made = {path: Output(whole[path], Path(path).stat().st_size) for path in sorted(paths)}
+        made = {}
+        for path in sorted(paths):
+            if path in whole:
+                made[path] = Output(whole[path], Path(path).stat().st_size)
+            elif path in recorded and recorded[path].job == job:
+                made[path] = recorded[path].outputs[path]
         record = Record(job, made)
         before = {id(recorded[path]): recorded[path] for path in paths if path in recorded}
         if list(before.values()) != [record]:
             for other in before.values():
                 records.remove(other)
-            records.write(record)
+            if made:
+                records.write(record)
 
 
 def _digest(job: Job) -> str:
