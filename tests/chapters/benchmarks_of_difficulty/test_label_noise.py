@@ -121,6 +121,15 @@ def test_figures_say_what_is_in_the_table(rates):
     assert any("4\u202f000 training images, 3 seeds" in text for text in shown)
 
 
+def test_figures_have_a_panel_for_every_dataset():
+    one = table(AUROC, rates=(0.05, 0.2))["label_noise"]
+    both = {"label_noise": pd.concat([one, one.assign(dataset="mnist")], ignore_index=True)}
+    drawn = label_noise.draw(both, confidence_level=0.9)
+    titles = {ax.get_title() for ax in drawn["label_noise_scores"].figure.axes}
+    assert titles == {"shapes", "mnist"}
+    assert len(drawn["label_noise_rates"].figure.axes) == 2 * 2  # kinds × datasets
+
+
 def test_the_page_has_both_measures_of_every_score():
     (found,) = label_noise.report_tables(table(AUROC), confidence_level=0.95)
     assert len(found.rows) == 2 * len(AUROC)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from depthlens import intervals
+from depthlens.chapters.benchmarks_of_difficulty.comparing import label_below
 from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
@@ -198,15 +199,17 @@ def _draw_scores(table: pd.DataFrame, confidence_level: float) -> Drawing:
             places = np.arange(len(order)) + offset
             plots.error_bars(
                 ax, places, of_kind["mean"], of_kind["low"].clip(0, 1),
-                of_kind["high"].clip(0, 1), across=True, color=colour, linewidth=1,
+                of_kind["high"].clip(0, 1), across=True, ecolor=colour, elinewidth=1,
             )  # fmt: skip
             ax.plot(of_kind["mean"], places, "o", color=colour, markersize=4.5)
         ax.set_title(dataset)
-        ax.set_yticks(range(len(order)), [TITLES[score] for score in order])
-        for label, score in zip(ax.get_yticklabels(), order, strict=True):
-            label.set_fontweight("bold" if score in DEPTHS else "normal")
         ax.set_xlim(left=min(0.45, ax.get_xlim()[0]), right=1.01)
         ax.grid(axis="x")
+    # The panels share this axis: only the first of them shows its labels.
+    first = axes[0, 0]
+    first.set_yticks(range(len(order)), [TITLES[score] for score in order])
+    for label, score in zip(first.get_yticklabels(), order, strict=True):
+        label.set_fontweight("bold" if score in DEPTHS else "normal")
     handles = [
         Line2D([], [], marker="o", linestyle="", color=colour, label=_KIND_TITLES[kind])
         for kind, colour in zip(kinds, colours, strict=True)
@@ -257,6 +260,7 @@ def _draw_rates(table: pd.DataFrame, confidence_level: float) -> Drawing:
             plots.percent_axis(ax.xaxis)
             ax.set_ylim(0, 1.02)
             ax.set_yticks([0, 0.5, 1])
+    label_below(axes, "share of wrong labels")
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(shown)
     )
@@ -266,7 +270,6 @@ def _draw_rates(table: pd.DataFrame, confidence_level: float) -> Drawing:
         title=title,
         subtitle=f"AUROC of five scores · {sizes(table)}\nBands: {percent(confidence_level)} "
         "intervals of the mean over seeds",
-        xlabel="share of wrong labels",
         ylabel="AUROC",
     )
     ends = [
