@@ -1,11 +1,15 @@
 """In memory, an experiment measures what the stages of a run measure through files."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from depthlens import tables, trial
+from depthlens.config import ScoreName
 from depthlens.models import checkpoints
+from depthlens.scores.catalogue import BY_NAME
 from depthlens.training import loop
 
 RECIPE = trial.Recipe(architecture="resnet18_narrow", epochs=2, batch_size=16, learning_rate=1e-3)
@@ -91,6 +95,9 @@ def test_scores_are_those_of_the_scores_table(tiny_run, trained, splits, seen, s
         np.testing.assert_array_equal(found[name], depth[name])
     if split == "train":
         np.testing.assert_array_equal(found["depth_self_voting"], depth["depth_self_voting"])
+        # What the config lets one choose images by is computed, and has an orientation.
+        for name in get_args(ScoreName):
+            assert found[name].notna().all() and name in BY_NAME
 
 
 def test_a_trial_is_the_same_again_and_another_with_another_seed(splits):

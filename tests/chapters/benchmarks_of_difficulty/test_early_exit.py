@@ -157,7 +157,7 @@ def test_claims_are_judged_by_hand_computed_values():
         assert found[name].verdict == verdict, name
     only = {"early_exit": tables["early_exit"].query("seed == 1")}
     for finding in early_exit.evaluate(only, confidence_level=0.95):
-        assert "one seed has no interval" in finding.verdict
+        assert "fewer than two seeds were measured" in finding.verdict
 
 
 @pytest.mark.filterwarnings("error")
@@ -168,3 +168,7 @@ def test_figures_and_tables_are_made(made):
             assert drawing.title and drawing.alt and drawing.sentence.endswith(".")
     (shown,) = early_exit.report_tables(made, confidence_level=0.95)
     assert len(shown.rows) == 1 + 2 * 12 + 2 * 12
+
+
+def test_claims_are_about_the_share_of_votes_that_the_experiment_marks():
+    assert early_exit._CONFIDENT == experiments.CONFIDENT

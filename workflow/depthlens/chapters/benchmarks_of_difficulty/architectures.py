@@ -9,8 +9,12 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy import stats
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
-from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import judge_each
+from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+    by_dataset,
+    judge_each,
+    over_seeds,
+    sizes,
+)
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Claim, Finding, NotTestableError, Threshold

@@ -6,10 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from depthlens import intervals
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds
+from depthlens.chapters.benchmarks_of_difficulty.over_seeds import judge_each, over_seeds
 from depthlens.figures import style
-from depthlens.ledger import Claim, Finding, Measurement, NotTestableError, Threshold, judge
+from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
 from depthlens.prose import number
 from depthlens.report.page import Cell
 
@@ -50,24 +49,16 @@ def judged(
         Makes of that table what the value of the claim is made of; raises `NotTestableError`.
     confidence_level : float
     """
-    findings = []
-    for dataset in by_dataset(table):
-        rows = table[table["dataset"] == dataset]
+
+    def measure(claim: Claim, rows: pd.DataFrame) -> list[float]:
         found = by_seed(rows)
-        for claim in claims:
-            try:
-                measured = difference(
-                    found, terms[claim.id](found), confidence_level=confidence_level
-                )
-            except NotTestableError as reason:
-                measured = reason
-            model = rows["architecture"].iloc[0]
-            findings.append(judge(claim, measured, dataset=dataset, model=model, n=len(found)))
-    return findings
+        return difference(found, terms[claim.id](found))
+
+    return judge_each(claims, measure, table, confidence_level=confidence_level)
 
 
-def difference(found: pd.DataFrame, terms: Terms, *, confidence_level: float) -> Measurement:
-    """A weighted sum of ways, seed by seed: its mean, and Student's t interval over the seeds.
+def difference(found: pd.DataFrame, terms: Terms) -> list[float]:
+    """A weighted sum of ways, seed by seed.
 
     Seeds in which one of the ways was not made do not count.
 
@@ -76,12 +67,11 @@ def difference(found: pd.DataFrame, terms: Terms, *, confidence_level: float) ->
     found : DataFrame
         One row a seed, one column a way.
     terms : sequence of (weight, column)
-    confidence_level : float
 
     Raises
     ------
     NotTestableError
-        If a way is missing, or is there in fewer than two seeds.
+        If a way is missing.
     """
     for _, way in terms:
         if way not in found:
@@ -89,11 +79,7 @@ def difference(found: pd.DataFrame, terms: Terms, *, confidence_level: float) ->
             # A flag of a way, such as `balanced`, says nothing to a reader without its name.
             words = [str(word) for word in words if not isinstance(word, bool)]
             raise NotTestableError(f"the sweep has no networks of {' '.join(words)}")
-    values = sum(weight * found[way] for weight, way in terms).dropna()
-    if len(values) < 2:
-        raise NotTestableError("fewer than two seeds were measured")
-    low, high = intervals.mean(values, confidence_level=confidence_level)
-    return Measurement(value=float(values.mean()), low=low, high=high, n=len(values))
+    return sum(weight * found[way] for weight, way in terms).dropna().tolist()
 
 
 def line(

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from depthlens import intervals, ledger
+from depthlens import intervals
 from depthlens.chapters.benchmarks_of_difficulty import early_exit_figures
+from depthlens.chapters.benchmarks_of_difficulty.over_seeds import judge_each
 from depthlens.figures.style import Drawing
-from depthlens.ledger import Claim, Finding, Measurement, NotTestableError, Threshold
+from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
 from depthlens.prose import count, number, percent
 from depthlens.report.page import Cell, Table
 
@@ -89,22 +90,14 @@ CLAIMS: tuple[Claim, ...] = (
 
 def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
     """The verdicts on `CLAIMS`, one a claim and dataset."""
-    findings = []
-    for dataset, part in tables["early_exit"].groupby("dataset", sort=False):
-        measured = measurements(part)
-        for claim in CLAIMS:
-            values = measured[claim.id].to_numpy(np.float64)
-            found: Measurement | NotTestableError
-            if np.isnan(values).any():
-                found = NotTestableError("all images leave at one exit, or have one depth")
-            elif len(values) < 2:
-                found = NotTestableError("one seed has no interval")
-            else:
-                low, high = intervals.mean(values, confidence_level=confidence_level)
-                found = Measurement(value=float(values.mean()), low=low, high=high, n=len(values))
-            model = part["architecture"].iloc[0]
-            findings.append(ledger.judge(claim, found, dataset=dataset, model=model))
-    return findings
+
+    def measure(claim: Claim, rows: pd.DataFrame) -> list[float]:
+        values = measurements(rows)[claim.id]
+        if values.isna().any():
+            raise NotTestableError("all images leave at one exit, or have one depth")
+        return values.tolist()
+
+    return judge_each(CLAIMS, measure, tables["early_exit"], confidence_level=confidence_level)
 
 
 def measurements(part: pd.DataFrame) -> pd.DataFrame:

@@ -1,16 +1,15 @@
 """Images that do not belong: can depth and k-NN distance tell them from those of known classes?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from depthlens import intervals, ledger
 from depthlens.chapters.benchmarks_of_difficulty import foreign_figures
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import over_seeds
+from depthlens.chapters.benchmarks_of_difficulty.over_seeds import judge_each, over_seeds
 from depthlens.figures.style import Drawing
-from depthlens.ledger import Claim, Finding, Measurement, NotTestableError, Threshold
+from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
 from depthlens.prose import number
 from depthlens.report.page import Cell, Table
 
@@ -97,26 +96,11 @@ def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> 
         "corruption-lowers-accuracy": lambda part: _with_severity(part, "accuracy"),
         "corruption-makes-images-deep": lambda part: _with_severity(part, "mean_depth"),
     }
-    findings = []
-    for dataset, part in table.groupby("dataset", sort=False):
-        for claim in CLAIMS:
-            measured = _over_seeds(part, measures[claim.id], confidence_level)
-            model = part["architecture"].iloc[0]
-            findings.append(ledger.judge(claim, measured, dataset=dataset, model=model))
-    return findings
 
+    def measure(claim: Claim, rows: pd.DataFrame) -> list[float]:
+        return [measures[claim.id](of_seed) for _, of_seed in rows.groupby("seed")]
 
-def _over_seeds(
-    part: pd.DataFrame, measure: Callable[[pd.DataFrame], float], confidence_level: float
-) -> Measurement | NotTestableError:
-    try:
-        values = [measure(of_seed) for _, of_seed in part.groupby("seed")]
-    except NotTestableError as reason:
-        return reason
-    if len(values) < 2:
-        return NotTestableError("one seed has no interval")
-    low, high = intervals.mean(values, confidence_level=confidence_level)
-    return Measurement(value=float(np.mean(values)), low=low, high=high, n=len(values))
+    return judge_each(CLAIMS, measure, table, confidence_level=confidence_level)
 
 
 def _auroc(part: pd.DataFrame, images: str, detector: str) -> float:

@@ -5,8 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
-from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import mean_over_seeds
+from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+    by_dataset,
+    mean_over_seeds,
+    over_seeds,
+    sizes,
+)
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Claim, Finding, Measurement, NotTestableError, Threshold, judge

@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from depthlens import intervals
 from depthlens.chapters.benchmarks_of_difficulty.comparing import label_below
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
+from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+    by_dataset,
+    judge_each,
+    over_seeds,
+    sizes,
+)
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
-from depthlens.ledger import Claim, Finding, Measurement, NotTestableError, Threshold, judge
+from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
 from depthlens.prose import joined, number, percent
 from depthlens.report.page import Cell, Table
 from depthlens.scores.catalogue import SCORES
@@ -106,30 +110,16 @@ def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> 
     """Hold the claims against the sweep, dataset by dataset."""
     table = tables["label_noise"]
     at_rate = table[table["rate"] == _rate(table)]
-    findings = []
-    for dataset, found in at_rate.groupby("dataset", sort=False):
-        auroc = found.pivot_table(index="seed", columns=["score", "kind"], values="auroc")
-        model = found["architecture"].iloc[0]
-        for claim in CLAIMS:
-            try:
-                measured = _measured(auroc, _TERMS[claim.id], confidence_level)
-            except NotTestableError as reason:
-                measured = reason
-            findings.append(judge(claim, measured, dataset=dataset, model=model, n=len(auroc)))
-    return findings
 
+    def measure(claim: Claim, rows: pd.DataFrame) -> list[float]:
+        auroc = rows.pivot_table(index="seed", columns=["score", "kind"], values="auroc")
+        terms = _TERMS[claim.id]
+        for _, score, kind in terms:
+            if (score, kind) not in auroc:
+                raise NotTestableError(f"no network was trained under {kind} noise")
+        return sum(sign * auroc[score, kind] for sign, score, kind in terms).dropna().tolist()
 
-def _measured(
-    auroc: pd.DataFrame, terms: list[tuple[int, str, str]], confidence_level: float
-) -> Measurement:
-    for _, score, kind in terms:
-        if (score, kind) not in auroc:
-            raise NotTestableError(f"no network was trained under {kind} noise")
-    values = sum(sign * auroc[score, kind] for sign, score, kind in terms).dropna()
-    if len(values) < 2:
-        raise NotTestableError("fewer than two seeds were measured")
-    low, high = intervals.mean(values, confidence_level=confidence_level)
-    return Measurement(value=float(values.mean()), low=low, high=high, n=len(values))
+    return judge_each(CLAIMS, measure, at_rate, confidence_level=confidence_level)
 
 
 def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:

@@ -1,10 +1,12 @@
-"""What sections do alike with tidy tables: means over seeds, and saying the size."""
+"""What sections do alike with tidy tables: means and verdicts over seeds, and saying the size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from depthlens import intervals
+from depthlens.ledger import Claim, Finding, Measurement, NotTestableError, judge
 from depthlens.prose import count, some
 
 
@@ -53,3 +55,48 @@ def sizes(table: pd.DataFrame) -> str:
         f"{architectures}, {' or '.join(map(count, examples))} training images, "
         f"{some(table['seed'].nunique(), 'seed')}"
     )
+
+
+def mean_over_seeds(values: Sequence[float], *, confidence_level: float) -> Measurement:
+    """Mean and Student's t interval of one value a seed.
+
+    Raises
+    ------
+    NotTestableError
+        If there are fewer than two.
+    """
+    if len(values) < 2:
+        raise NotTestableError("fewer than two seeds were measured")
+    low, high = intervals.mean(values, confidence_level=confidence_level)
+    return Measurement(value=float(np.mean(values)), low=low, high=high, n=len(values))
+
+
+def judge_each(
+    claims: Sequence[Claim],
+    measure: Callable[[Claim, pd.DataFrame], Sequence[float]],
+    table: pd.DataFrame,
+    *,
+    confidence_level: float,
+) -> list[Finding]:
+    """Hold claims against every dataset of a table.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+    measure : callable
+        Of a claim and the rows of a dataset: one value a seed; or raises NotTestableError.
+    table : DataFrame
+        Of one architecture, or of several that the claims are about together.
+    confidence_level : float
+    """
+    findings = []
+    for dataset, rows in table.groupby("dataset", sort=False):
+        model = " + ".join(dict.fromkeys(rows["architecture"]))
+        for claim in claims:
+            try:
+                found = mean_over_seeds(measure(claim, rows), confidence_level=confidence_level)
+            except NotTestableError as reason:
+                found = reason
+            n = rows["seed"].nunique()
+            findings.append(judge(claim, found, dataset=dataset, model=model, n=n))
+    return findings

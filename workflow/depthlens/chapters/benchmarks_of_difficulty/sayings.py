@@ -7,9 +7,13 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
-from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
+from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+    by_dataset,
     judge_each,
+    over_seeds,
+    sizes,
+)
+from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
     networks,
     of_first_architecture,
     rank_correlation,

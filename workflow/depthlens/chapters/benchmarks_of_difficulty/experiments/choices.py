@@ -186,13 +186,7 @@ def train_on(
     """
     network = trial.new_network(train, recipe=recipe, seed=seed)
     device, n_steps = trial.device_of(network), len(batches)
-    optimizer = loop.make_optimizer(
-        network,
-        recipe.optimizer,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        momentum=recipe.momentum,
-    )
+    optimizer = trial.new_optimizer(network, recipe=recipe)
     train_set = [torch.tensor(array, device=device) for array in (train.images, train.labels)]
     test_set = [torch.tensor(array, device=device) for array in (test.images, test.labels)]
     ends = sorted({-(-n_steps * number // n_measured) for number in range(1, n_measured + 1)})

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from depthlens import trial
-from depthlens.chapters.benchmarks_of_difficulty.experiments.label_noise import detection
+from depthlens.chapters.benchmarks_of_difficulty.experiments.label_noise import HARDER, detection
 from depthlens.datasets import plain_pickle
 from depthlens.errors import StudyError
-from depthlens.scores.catalogue import SCORES
 from depthlens.tables import Images
 from depthlens.training.loop import Progress
 
@@ -21,9 +20,6 @@ _KEY = "chapters.benchmarks_of_difficulty.human"
 _LABELS = ("random_label1", "worse_label")
 """arrays of a dictionary of CIFAR-10N, the first that is there: what one person said, or the worst
 of three"""
-_HARDER = {"depth": 1, "depth_label": 1, "random": 1} | {
-    score.name: score.harder for score in SCORES
-}
 
 
 def experiment(
@@ -91,8 +87,8 @@ def entropy(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def agreement(rows: pd.DataFrame, unsure: NDArray[np.float64]) -> pd.DataFrame:
     """Spearman correlation of every score of some images with how unsure people are of them."""
     found = []
-    for name in (name for name in _HARDER if name in rows):
-        values = _HARDER[name] * rows[name].to_numpy(np.float64)
+    for name in (name for name in HARDER if name in rows):
+        values = HARDER[name] * rows[name].to_numpy(np.float64)
         known = ~np.isnan(values)
         defined = len(set(values[known])) > 1 and np.ptp(unsure[known]) > 0
         value = stats.spearmanr(values[known], unsure[known]).statistic if defined else np.nan

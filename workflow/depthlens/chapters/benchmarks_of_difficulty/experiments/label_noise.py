@@ -15,9 +15,8 @@ from depthlens.training.loop import Progress
 
 _SNAPSHOTS, _GRADIENT_EXAMPLES = 5, 600
 _DEPTHS = ("depth", "depth_label", "depth_self_voting")
-_HARDER = {name: 1 for name in (*_DEPTHS, "random")} | {
-    score.name: score.harder for score in SCORES
-}
+HARDER = {name: 1 for name in (*_DEPTHS, "random")} | {score.name: score.harder for score in SCORES}
+"""of each score +1 if harder images have larger values, -1 if smaller"""
 
 
 def experiment(
@@ -102,8 +101,8 @@ def detection(scores: pd.DataFrame, wrong: NDArray[np.bool_]) -> pd.DataFrame:
         `wrong`. Both measures are NaN where not both kinds of label are among the images.
     """
     rows = []
-    for name in (name for name in _HARDER if name in scores):
-        values = _HARDER[name] * scores[name].to_numpy(np.float64)
+    for name in (name for name in HARDER if name in scores):
+        values = HARDER[name] * scores[name].to_numpy(np.float64)
         # What is infinite is harder or easier than every number, and no more.
         values = np.nan_to_num(values, nan=np.nan, posinf=1e300, neginf=-1e300)
         known = ~np.isnan(values)
