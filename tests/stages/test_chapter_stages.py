@@ -122,6 +122,17 @@ def test_a_section_leaves_figures_claims_and_tables(cells, tmp_path, depthlens):
     assert table.numeric[table.columns.index("AUROC")]
 
 
+def test_more_images_than_there_are_is_one_message(tiny_run, tmp_path, depthlens):
+    recipe = SETTINGS["recipe"] | {"train_examples": 97}
+    done = depthlens(
+        "cell", "--experiment", EXPERIMENT, "--data", tiny_run.root / "data",
+        "--output", tmp_path / "x", "--cell", json.dumps(CELL),
+        "--settings", json.dumps(SETTINGS | {"recipe": recipe}),
+    )  # fmt: skip
+    assert done.status and not (tmp_path / "x").exists()
+    assert "recipe.train_examples: 97 asked for, but shapes has 96" in done.err
+
+
 def test_cell_and_settings_that_are_no_json_are_named(depthlens, tmp_path):
     done = depthlens(
         "cell", "--experiment", EXPERIMENT, "--data", tmp_path, "--output", tmp_path / "x",

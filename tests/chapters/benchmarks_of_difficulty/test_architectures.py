@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -116,3 +120,26 @@ def test_figures_show_other_same_and_random(noisy, table):
     assert kinds.count("same architecture") == 2
     assert kinds.count("other architecture") == 1
     assert kinds.count("random") == 3
+
+
+def test_agreement_does_not_depend_on_the_hashes_of_names():
+    program = """
+import numpy as np, pandas as pd
+from depthlens.chapters.benchmarks_of_difficulty import architectures
+rows = pd.DataFrame([
+    dict(architecture=a, seed=s, example_id=i, depth=int(d))
+    for a in ("resnet", "vgg") for s in (1, 2)
+    for i, d in enumerate(np.random.default_rng([s, len(a)]).integers(0, 6, 50))
+])
+print(architectures.agreements(rows, "depth", architectures.spearman).to_json(double_precision=15))
+"""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in (0, 4)  # under which a set of the two pairs has two orders
+    }
+    assert len(said) == 1

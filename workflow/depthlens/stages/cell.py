@@ -3,6 +3,7 @@
 import importlib
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 
 from depthlens import tables
+from depthlens.errors import StudyError
 from depthlens.models import devices
 from depthlens.progress import bar
 
@@ -28,6 +30,11 @@ def run(*, experiment: str, data: Path, output: Path, cell: dict, settings: dict
     output : path
     cell, settings : dict
         See `depthlens.sweep.Sweep`.
+
+    Raises
+    ------
+    StudyError
+        If a dataset has fewer images than the recipe of the networks asks for: figures say that.
     """
     # One thread: cells run side by side, and the bits do not depend on how many.
     torch.set_num_threads(1)
@@ -44,6 +51,7 @@ def run(*, experiment: str, data: Path, output: Path, cell: dict, settings: dict
         name: tuple(tables.read_images(paths[f"{name} {split}"]) for split in ("train", "test"))
         for name in names
     }
+    _check_sizes(images, settings.get("recipe", {}))
     rows = module.experiment(
         images,
         cell=cell,
@@ -53,6 +61,17 @@ def run(*, experiment: str, data: Path, output: Path, cell: dict, settings: dict
     about = tables.describe("cell", {"cell": cell, "settings": settings}, paths)
     tables.write(output, {name: _plain(rows[name]) for name in rows}, about)
     log.info("%d rows, %.1f s", len(rows), time.perf_counter() - started)
+
+
+def _check_sizes(images: Mapping[str, tuple[tables.Images, ...]], recipe: Mapping) -> None:
+    for dataset, splits in images.items():
+        for split, name in zip(splits, ("train", "test"), strict=True):
+            wanted, there = recipe.get(f"{name}_examples", 0), len(split.labels)
+            if wanted > there:
+                raise StudyError(
+                    f"recipe.{name}_examples: {wanted} asked for, but {dataset} has {there}; "
+                    "lower it in the block of the chapter, or take more images of the dataset"
+                )
 
 
 def _plain(column: pd.Series) -> np.ndarray:

@@ -107,7 +107,7 @@ def agreements(rows: pd.DataFrame, column: str, agree: Agreement) -> pd.DataFram
                 (wide[one, seed].to_numpy(), wide[two, other].to_numpy())
                 for other in seeds
                 if other != seed
-                for one, two in {(first, second), (second, first)}
+                for one, two in dict.fromkeys([(first, second), (second, first)])
                 if (one, seed) in wide and (two, other) in wide
             ]
             if pairs:
