@@ -252,8 +252,8 @@ def claims_table(findings: Sequence[Finding], *, id: str = "table-claims") -> Ta
             [
                 Cell(finding.verdict, kind=f"badge {finding.kind.replace(' ', '-')}"),
                 Cell(f"{finding.dataset} · {finding.model}"),
-                Cell(finding.statement),
-                Cell(finding.measure),
+                Cell(finding.statement, kind="sentence"),
+                Cell(finding.measure, kind="sentence"),
                 Cell(finding.threshold.replace("-", "−")),
                 *(
                     Cell(number(value, 3), value)
