@@ -59,8 +59,7 @@ for chapter in CHAPTERS:
             conda:
                 "../envs/depthlens.yaml"
             resources:
-                mem_mb=4000,
-                gpu=1,
+                mem_mb=4000,  # and no whole GPU: these networks are small, and share one
             params:
                 experiment=sweep.experiment,
                 cell=lambda wildcards, cells=sweep.by_name(): as_json(
