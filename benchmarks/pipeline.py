@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from depthlens import config, tables
 from depthlens.datasets import shapes
-from depthlens.models import checkpoints, networks
+from depthlens.models import checkpoints, inputs, networks
 from depthlens.report import machine
 from depthlens.stages import activations, generate
 from depthlens.training import loop
@@ -82,7 +82,7 @@ def extraction(folder: Path, n_images: int, runs: int) -> Iterator[Row]:
     def plain() -> None:
         with torch.inference_mode():
             for batch in pixels.split(settings["batch_size"]):
-                network(networks.network_input(batch)).softmax(1).max(1)
+                network(inputs.network_input(batch)).softmax(1).max(1)
 
     def ours() -> None:
         activations.run(
@@ -119,7 +119,7 @@ def training(_: Path, n_images: int, runs: int) -> Iterator[Row]:
         network, optimizer = fresh()
         network.train()
         for batch in torch.randperm(n_images).split(size):
-            logits = network(networks.network_input(pixels[batch]))
+            logits = network(inputs.network_input(pixels[batch]))
             loss = functional.cross_entropy(logits, labels[batch].long())
             optimizer.zero_grad()
             loss.backward()

@@ -1,7 +1,7 @@
 """Chapters of experiments: sweeps of many small networks, then claims, figures and a page each.
 
 Reads   data/{dataset}/{split}.parquet, config.yaml (chapters, figures)
-Makes   results/{chapter}/{sweep}/{cell}.parquet, results/{chapter}/{sweep}.parquet,
+Makes   results/{chapter}/{table}/{cell}.parquet, results/{chapter}/{table}.parquet,
         reports/{chapter}/: index.html, claims.csv, figures
 Steps   one cell of each sweep, the sweep, each section, the page; a target for each chapter
 """
@@ -14,7 +14,7 @@ from depthlens.study import as_json
 for chapter in CHAPTERS:
     made, told = study.chapter_folders(chapter)
     sections = [part.name for part in chapter.sections]
-    asked = [sweep.name for sweep in study.sweeps(chapter)]
+    asked = [table for sweep in study.sweeps(chapter) for table in sweep.tables]
 
     rule:
         """The page of a chapter."""
@@ -38,18 +38,17 @@ for chapter in CHAPTERS:
                     if key in cells[wildcards.cell]
                     for split in ("train", "test")
                 ],
-                # Of the user, where a sweep reads some.
+                # Of the user, where a sweep reads some: by a value of the cell.
                 files=lambda wildcards, cells=sweep.by_name(), named=sweep.settings.get(
                     "files", {}
                 ): [
                     path
-                    for path in named.get(
-                        cells[wildcards.cell]["dataset"], {}
-                    ).values()
+                    for value in cells[wildcards.cell].values()
+                    for path in named.get(value, {}).values()
                     if path
                 ],
             output:
-                f"{made}/{sweep.name}/{{cell}}.parquet",
+                [f"{made}/{table}/{{cell}}.parquet" for table in sweep.tables],
             log:
                 f"{made}/logs/{sweep.name}/{{cell}}.log",
             benchmark:
@@ -69,28 +68,30 @@ for chapter in CHAPTERS:
                 stage=study.digest("stages.cell"),
                 code=study.digest(f"chapters.{sweep.experiment}"),
             shell:
-                "depthlens cell --experiment {params.experiment} --data data --output {output:q}"
+                "depthlens cell {output:q} --experiment {params.experiment} --data data"
                 " --cell {params.cell:q} --settings {params.settings:q}"
                 " 2> >(tee {log:q} >&2)"
 
-        rule:
-            """Put the cells of a sweep together."""
-            name:
-                sweep.name
-            input:
-                [f"{made}/{sweep.name}/{cell}.parquet" for cell in sweep.by_name()],
-            output:
-                f"{made}/{sweep.name}.parquet",
-            log:
-                f"{made}/logs/{sweep.name}.log",
-            benchmark:
-                f"{made}/benchmarks/{sweep.name}.tsv"
-            conda:
-                "../envs/depthlens.yaml"
-            params:
-                code=study.digest("stages.gather"),
-            shell:
-                "depthlens gather {input:q} --output {output:q} 2> >(tee {log:q} >&2)"
+        for table in sweep.tables:
+
+            rule:
+                """Put the cells of a sweep together."""
+                name:
+                    table
+                input:
+                    [f"{made}/{table}/{cell}.parquet" for cell in sweep.by_name()],
+                output:
+                    f"{made}/{table}.parquet",
+                log:
+                    f"{made}/logs/{table}.log",
+                benchmark:
+                    f"{made}/benchmarks/{table}.tsv"
+                conda:
+                    "../envs/depthlens.yaml"
+                params:
+                    code=study.digest("stages.gather"),
+                shell:
+                    "depthlens gather {input:q} --output {output:q} 2> >(tee {log:q} >&2)"
 
     for part in chapter.sections:
 
@@ -99,7 +100,7 @@ for chapter in CHAPTERS:
             name:
                 f"{part.name}_section"
             input:
-                [f"{made}/{sweep}.parquet" for sweep in part.sweeps if sweep in asked],
+                [f"{made}/{table}.parquet" for table in part.tables if table in asked],
             output:
                 captions=f"{told}/figures/{part.name}/captions.json",
                 svg=[f"{told}/figures/{part.name}/{name}.svg" for name in part.figures],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from depthlens.sweep import Sweep, cell_name, grid
+from depthlens.sweep import Sweep, cell_name, grid, seeds_of, together
 
 
 def sweep(cells) -> Sweep:
@@ -34,3 +34,17 @@ def test_close_numbers_have_names_of_their_own():
 def test_two_cells_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two cells have one name"):
         sweep([{"a": 1}, {"a": "1"}])
+
+
+def test_seeds_in_groups_keep_the_groups_that_were_full():
+    assert together([1, 2, 3, 4, 5], 2) == ["1+2", "3+4", "5"]
+    assert together([1, 2, 3, 4], 2) == together([1, 2, 3, 4, 9], 2)[:2]
+    assert [seed for group in together([4, 1, 7], 2) for seed in seeds_of(group)] == [4, 1, 7]
+
+
+def test_a_sweep_fills_a_table_of_its_own_name_if_nothing_else_is_said():
+    assert sweep([]).tables == ("s",)
+    assert Sweep(name="s", experiment="x", cells=[], settings={}, tables=["a", "b"]).tables == (
+        "a",
+        "b",
+    )

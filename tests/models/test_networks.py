@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from depthlens.errors import StudyError
-from depthlens.models import devices, networks
+from depthlens.models import devices, inputs, networks
 
 
 def weights(seed: int, architecture: str = "resnet18") -> dict[str, torch.Tensor]:
@@ -64,7 +64,7 @@ def test_a_segmentation_network_is_no_classifier():
 
 def test_a_grey_image_becomes_three_equal_channels_of_brightness():
     images = torch.arange(0, 256, 3, dtype=torch.uint8)[:80].reshape(1, 1, 8, 10)
-    seen = networks.network_input(images)
+    seen = inputs.network_input(images)
     assert seen.shape == (1, 3, 8, 10)
     for channel in range(3):
         np.testing.assert_array_equal(seen[0, channel], images[0, 0].numpy() / np.float32(255))
@@ -72,7 +72,7 @@ def test_a_grey_image_becomes_three_equal_channels_of_brightness():
 
 def test_a_colour_image_stays_as_it_is():
     images = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator())
-    torch.testing.assert_close(networks.network_input(images), images / 255)
+    torch.testing.assert_close(inputs.network_input(images), images / 255)
 
 
 def test_a_network_that_does_not_fit_the_images_is_named():

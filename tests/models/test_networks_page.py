@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from depthlens import config, tables
-from depthlens.models import checkpoints, networks
+from depthlens.models import checkpoints, inputs, networks
 from depthlens.stages import adopt
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 1, 32, 32), dtype=np.uint8)
@@ -52,9 +52,9 @@ def test_every_example_takes_grey_images(models, reader):
             block["architecture"],
             n_classes=6,
             seed=0,
-            shape=networks.input_shape(block, IMAGES.shape[1:]),
+            shape=inputs.input_shape(block, IMAGES.shape[1:]),
         )
-        networks.check_fit(network, "", IMAGES, n_classes=6, prepare=networks.prepare(block))
+        networks.check_fit(network, "", IMAGES, n_classes=6, prepare=inputs.prepare(block))
 
 
 def test_weights_of_the_reader_are_adopted(models, reader):

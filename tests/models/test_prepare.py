@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torchvision.transforms import v2
 
 from depthlens.errors import StudyError
-from depthlens.models import networks
+from depthlens.models import inputs
 
 
 def pixels(*shape: int) -> torch.Tensor:
@@ -21,28 +21,28 @@ def pixels(*shape: int) -> torch.Tensor:
 def test_without_further_keys_brightness_is_all_that_changes(channels):
     images = pixels(4, channels, 5, 6)
     for model in ({}, {"architecture": "resnet18"}, {"mean": None, "std": None, "channels": 3}):
-        seen = networks.prepare(model)(images)
+        seen = inputs.prepare(model)(images)
         assert torch.equal(seen, (images.float() / 255).expand(-1, 3, -1, -1))
-        assert torch.equal(seen, networks.network_input(images))
+        assert torch.equal(seen, inputs.network_input(images))
 
 
 def test_brightness_is_taken_as_it_is():
     images = pixels(4, 1, 5, 6)
     for dtype in (torch.float32, torch.float64):
         brightness = images.to(dtype) / 255
-        seen = networks.network_input(brightness)
+        seen = inputs.network_input(brightness)
         assert seen.dtype == dtype
         assert torch.equal(seen, brightness.repeat(1, 3, 1, 1))
 
 
 def test_one_channel_stays_one_if_the_network_takes_one():
     images = pixels(4, 1, 5, 6)
-    assert torch.equal(networks.prepare({"channels": 1})(images), images / 255)
+    assert torch.equal(inputs.prepare({"channels": 1})(images), images / 255)
 
 
 def test_colour_is_never_made_grey():
     with pytest.raises(StudyError, match="channels is 1, but the images have 3; set channels to 3"):
-        networks.prepare({"channels": 1})(pixels(2, 3, 4, 4))
+        inputs.prepare({"channels": 1})(pixels(2, 3, 4, 4))
 
 
 @settings(deadline=None, max_examples=25)
@@ -53,7 +53,7 @@ def test_colour_is_never_made_grey():
 )
 def test_mean_and_std_are_those_of_each_channel(mean, std, channels):
     images = pixels(2, channels, 3, 3)
-    seen = networks.prepare({"mean": mean, "std": std})(images).numpy()
+    seen = inputs.prepare({"mean": mean, "std": std})(images).numpy()
     brightness = np.broadcast_to(images.numpy() / 255, (2, 3, 3, 3))
     for channel in range(3):
         expected = (brightness[:, channel] - mean[channel]) / std[channel]
@@ -63,7 +63,7 @@ def test_mean_and_std_are_those_of_each_channel(mean, std, channels):
 def test_halving_a_size_weighs_pixels_by_a_tent():
     images = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     images[0, 0, :, 2] = 255
-    seen = networks.prepare({"channels": 1, "input_size": [4, 4]})(images)
+    seen = inputs.prepare({"channels": 1, "input_size": [4, 4]})(images)
     # A tent of half width 2 around 1, 3, 5, 7 at pixel centres 0.5, 1.5, …: inside, weights of
     # four pixels are 1/8, 3/8, 3/8, 1/8; at the edges, where one falls off, sevenths.
     expected = torch.tensor([1 / 7, 3 / 8, 0.0, 0.0]).expand(4, 4)
@@ -78,7 +78,7 @@ def test_resizing_is_that_of_torchvision(size):
         [v2.ToDtype(torch.float32, scale=True), v2.Resize(size), v2.Normalize(
             model["mean"], model["std"])]
     )  # fmt: skip
-    torch.testing.assert_close(networks.prepare(model)(images), chain(images), rtol=0, atol=1e-5)
+    torch.testing.assert_close(inputs.prepare(model)(images), chain(images), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_resizing_is_that_of_torchvision(size):
     ],
 )
 def test_the_shape_that_is_promised_is_what_is_seen(model, shape):
-    assert networks.input_shape(model, (1, 28, 20)) == shape
-    assert networks.prepare(model)(pixels(2, 1, 28, 20)).shape[1:] == shape
+    assert inputs.input_shape(model, (1, 28, 20)) == shape
+    assert inputs.prepare(model)(pixels(2, 1, 28, 20)).shape[1:] == shape
 
 
 def test_gradients_reach_the_image_through_everything():
@@ -100,4 +100,4 @@ def test_gradients_reach_the_image_through_everything():
     brightness = torch.rand(
         2, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
     ).requires_grad_()
-    assert torch.autograd.gradcheck(networks.prepare(model), brightness)
+    assert torch.autograd.gradcheck(inputs.prepare(model), brightness)

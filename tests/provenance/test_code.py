@@ -38,11 +38,16 @@ def package(tmp_path, monkeypatch) -> Path:
         (root / name).write_text(text)
     monkeypatch.setattr(provenance, "_PACKAGE", root)
     yield root
+    forget()
+
+
+def forget() -> None:
     provenance.code_digest.cache_clear()
+    provenance._module.cache_clear()
 
 
 def digest(module: str) -> str:
-    provenance.code_digest.cache_clear()
+    forget()
     return provenance.code_digest(module)
 
 
@@ -138,5 +143,5 @@ def test_an_edit_of_the_real_package_reruns_the_stages_that_use_it_alone(tmp_pat
     before = {stage: digest(f"stages.{stage}") for stage in stages}
     append(copy / "knn/search.py", "# changed\n")
     changed = {stage for stage in stages if digest(f"stages.{stage}") != before[stage]}
-    provenance.code_digest.cache_clear()
+    forget()
     assert changed == {"knn"}

@@ -36,7 +36,7 @@ def cells(tiny_run, tmp_path_factory):
         cell.run(
             experiment=EXPERIMENT,
             data=tiny_run.root / "data",
-            output=made[-1],
+            outputs=[made[-1]],
             cell={**CELL, "seed": seed},
             settings=SETTINGS,
         )
@@ -47,7 +47,7 @@ def test_a_cell_is_the_same_bytes_again(tiny_run, cells, tmp_path):
     cell.run(
         experiment=EXPERIMENT,
         data=tiny_run.root / "data",
-        output=tmp_path / "again.parquet",
+        outputs=[tmp_path / "again.parquet"],
         cell=CELL,
         settings=SETTINGS,
     )
@@ -125,8 +125,8 @@ def test_a_section_leaves_figures_claims_and_tables(cells, tmp_path, depthlens):
 def test_more_images_than_there_are_is_one_message(tiny_run, tmp_path, depthlens):
     recipe = SETTINGS["recipe"] | {"train_examples": 97}
     done = depthlens(
-        "cell", "--experiment", EXPERIMENT, "--data", tiny_run.root / "data",
-        "--output", tmp_path / "x", "--cell", json.dumps(CELL),
+        "cell", tmp_path / "x", "--experiment", EXPERIMENT, "--data", tiny_run.root / "data",
+        "--cell", json.dumps(CELL),
         "--settings", json.dumps(SETTINGS | {"recipe": recipe}),
     )  # fmt: skip
     assert done.status and not (tmp_path / "x").exists()
@@ -135,7 +135,7 @@ def test_more_images_than_there_are_is_one_message(tiny_run, tmp_path, depthlens
 
 def test_cell_and_settings_that_are_no_json_are_named(depthlens, tmp_path):
     done = depthlens(
-        "cell", "--experiment", EXPERIMENT, "--data", tmp_path, "--output", tmp_path / "x",
+        "cell", tmp_path / "x", "--experiment", EXPERIMENT, "--data", tmp_path,
         "--cell", "{", "--settings", "{}",
     )  # fmt: skip
     assert done.status and "--cell" in done.err and "not JSON" in done.err

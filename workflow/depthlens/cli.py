@@ -282,13 +282,13 @@ def _json(name: str, text: str):
 
 
 @cli.command()
+@click.argument("outputs", type=_FILE, nargs=-1, required=True)
 @click.option("--experiment", required=True, help="Module below depthlens.chapters.")
 @_file("--data", "Folder of the datasets: {dataset}/{train,test}.parquet.")
-@_file("--output", "Table of one cell to write.")
 @_json("--cell", "The values of the cell.")
 @_json("--settings", "What all cells of the sweep have in common.")
 def cell(**arguments: object) -> None:
-    """Make one cell of a sweep of experiments."""
+    """Make one cell of a sweep of experiments: OUTPUTS, each in the folder of its table."""
     from depthlens.stages import cell
 
     cell.run(**arguments)

@@ -21,8 +21,11 @@ class Sweep:
     cells: Sequence[Cell]
     settings: Mapping
     """what every cell reads of the config besides; a change of it makes all of them again"""
+    tables: Sequence[str] = ()
+    """what its experiment fills; one table with the name of the sweep, if nothing else is said"""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tables", tuple(self.tables) or (self.name,))
         names = [cell_name(cell) for cell in self.cells]
         if len(set(names)) < len(names):
             raise ValueError(f"sweep {self.name}: two cells have one name")
@@ -42,6 +45,22 @@ def grid(**axes: Iterable) -> list[Cell]:
     """
     values = [list(axis) for axis in axes.values()]
     return [dict(zip(axes, chosen, strict=True)) for chosen in itertools.product(*values)]
+
+
+def together(seeds: Sequence[int], n: int) -> list[str]:
+    """Seeds in groups of n, for cells that train the networks of several seeds at once.
+
+    Returns
+    -------
+    list of str
+        Each as a cell has it: "1+2+3". A list that grows keeps the groups that were full.
+    """
+    return ["+".join(map(str, seeds[at : at + n])) for at in range(0, len(seeds), n)]
+
+
+def seeds_of(group: str) -> list[int]:
+    """The seeds of a group that `together` made."""
+    return [int(seed) for seed in group.split("+")]
 
 
 def cell_name(cell: Cell) -> str:

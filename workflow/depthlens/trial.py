@@ -18,7 +18,7 @@ from depthlens.knn.points import Array
 from depthlens.knn.search import nearest
 from depthlens.knn.sweep import Queries
 from depthlens.knn.votes import vote
-from depthlens.models import devices, networks
+from depthlens.models import devices, inputs, networks
 from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.scores import dynamics, gradients, neighbours, outputs, sampling
@@ -207,7 +207,7 @@ def new_network(train: Images, *, recipe: Recipe, seed: int) -> nn.Module:
         If there is no such architecture or it does not take such images.
     """
     n_classes = len(train.classes)
-    shape = networks.input_shape({}, train.images.shape[1:])
+    shape = inputs.input_shape({}, train.images.shape[1:])
     network = networks.build(recipe.architecture, n_classes=n_classes, seed=seed, shape=shape)
     networks.check_fit(network, recipe.architecture, train.images, n_classes=n_classes)
     # Up to a quarter quicker on a CPU, where channels are few.
@@ -238,6 +238,7 @@ def see(
     n_neighbors: int,
     probes: str | Sequence[str] = "children",
     dtype: torch.dtype = torch.float16,
+    prepare: inputs.Prepare = inputs.network_input,
 ) -> list[Seen]:
     """Classify images by their nearest training images at every probe.
 
@@ -255,6 +256,8 @@ def see(
         See `probes.plan.plan`.
     dtype : torch.dtype
         That activations are rounded to.
+    prepare : callable
+        Makes of a batch of images what the network takes.
 
     Returns
     -------
@@ -265,7 +268,7 @@ def see(
     names = [probe.name for probe in points]
     feature_index = names.index(feature_probe(network, points))
     sets = [train.images, *(split.images for split in others)]
-    recorded = [_record(network, points, images, dtype) for images in sets]
+    recorded = [_record(network, points, images, dtype, prepare) for images in sets]
     labels, n_classes, k = train.labels.astype(np.int64), len(train.classes), n_neighbors
     votes: list[list[NDArray]] = [[] for _ in sets]
     distances: list[list[NDArray]] = [[] for _ in sets]
@@ -376,12 +379,16 @@ def scores(
 
 
 def _record(
-    network: nn.Module, points: Sequence[Probe], images: NDArray[np.uint8], dtype: torch.dtype
+    network: nn.Module,
+    points: Sequence[Probe],
+    images: NDArray[np.uint8],
+    dtype: torch.dtype,
+    prepare: inputs.Prepare,
 ) -> tuple[NDArray[np.float32], list[torch.Tensor]]:
     """Logits, and the activations at each probe as tensors of shape (n, dims)."""
     device = device_of(network)
     logits, pieces = [], [[] for _ in points]
-    with Recorder(network, points, dtype=dtype) as recorder:
+    with Recorder(network, points, dtype=dtype, prepare=prepare) as recorder:
         for start in range(0, len(images), _FORWARD_BATCH):
             batch = torch.tensor(images[start : start + _FORWARD_BATCH], device=device)
             given, activations = recorder(batch)
@@ -402,14 +409,14 @@ def _of_gradients(
     final = {name: value.detach().clone() for name, value in network.state_dict().items()}
     for batch in _batches(rows):
         seen = torch.tensor(split.images[batch], device=device).float() / 255
-        margin[batch] = gradients.input_margin(network, seen, prepare=networks.network_input).cpu()
+        margin[batch] = gradients.input_margin(network, seen, prepare=inputs.network_input).cpu()
         if len(trained.snapshots) > 1:  # of one there is no variance
             parts = []
             for state in trained.snapshots:
                 network.load_state_dict(state)
                 parts.append(
                     gradients.class_gradients(
-                        network, seen, labels[batch], prepare=networks.network_input
+                        network, seen, labels[batch], prepare=inputs.network_input
                     )
                 )
             network.load_state_dict(final)

@@ -9,7 +9,7 @@ from scipy import stats
 from depthlens import trial
 from depthlens.chapters.benchmarks_of_difficulty import early_exit
 from depthlens.chapters.benchmarks_of_difficulty.experiments import early_exit as experiments
-from depthlens.models import networks
+from depthlens.models import inputs, networks
 from depthlens.models.multi_exit import JointLoss, MultiExit
 from depthlens.probes.plan import plan
 from depthlens.tables import Images
@@ -107,7 +107,7 @@ def test_exits_are_those_of_a_loop_over_single_images(made):
     left, right = [0, 0, 0, 0], 0
     with torch.inference_mode():
         for image, label in zip(test.images, test.labels, strict=True):
-            for place, logits in enumerate(network.exits(networks.network_input(
+            for place, logits in enumerate(network.exits(inputs.network_input(
                 torch.tensor(image[None])))):  # fmt: skip
                 if place == 3 or stats.entropy(logits.softmax(1)[0].double().numpy()) < 0.6:
                     break

@@ -4,8 +4,8 @@ A chapter is a package below `depthlens.chapters` whose `CHAPTER` is one of thes
 page and the targets follow from it. It is read while the workflow is built, and so imports nothing
 that takes time.
 
-A section is a module of that package with three functions, all of the tidy tables of the sweeps
-that it reads, by name of the sweep:
+A section is a module of that package with three functions, all of the tidy tables that it reads, by
+their names:
 
 - `evaluate(tables, *, confidence_level) -> list[Finding]`: its claims and their verdicts;
 - `draw(tables, *, confidence_level) -> dict[str, Drawing]`: a figure for each name in `figures`;
@@ -27,8 +27,8 @@ class Section:
     title: str
     explanation: Sequence[str]
     """paragraphs: what was done and what it means, with every reduction of size"""
-    sweeps: Sequence[str]
-    """sweeps whose tables it reads"""
+    tables: Sequence[str]
+    """which it reads, of sweeps of the chapter"""
     figures: Sequence[str]
 
 

@@ -14,7 +14,7 @@ from depthlens.errors import StudyError
 from depthlens.measuring.images import read
 from depthlens.measuring.measure import measure
 from depthlens.measuring.page import page
-from depthlens.models import checkpoints, networks
+from depthlens.models import checkpoints, inputs, networks
 from depthlens.report.page import render_examples
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def run(
     )  # fmt: skip
 
 
-def load(network: str, weights: Path | None, *, n_classes: int, shape: networks.Shape) -> nn.Module:
+def load(network: str, weights: Path | None, *, n_classes: int, shape: inputs.Shape) -> nn.Module:
     """The network of a function or of an architecture, with its weights.
 
     Raises
@@ -128,7 +128,7 @@ def load(network: str, weights: Path | None, *, n_classes: int, shape: networks.
 
 def normalization(
     mean: Sequence[float], std: Sequence[float], *, n_channels: int
-) -> networks.Prepare:
+) -> inputs.Prepare:
     """What makes of bytes what a network was trained on: (x / 255 - mean) / std, by channel."""
     for name, values in (("mean", mean), ("std", std)):
         if len(values) not in (1, n_channels) or not np.isfinite(values).all():
@@ -138,7 +138,7 @@ def normalization(
             )
     if not min(std) > 0:
         raise StudyError("std: what is divided by must be greater than 0")
-    return networks.prepare({"channels": n_channels, "mean": mean, "std": std})
+    return inputs.prepare({"channels": n_channels, "mean": mean, "std": std})
 
 
 def ranked(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from torch import nn
 
 from depthlens import tables
 from depthlens.errors import ArtifactError
-from depthlens.models import networks
+from depthlens.models import inputs, networks
 
 _MOST_NAMES = 4
 
@@ -64,7 +64,7 @@ def load_network(
     *,
     architecture: str,
     n_classes: int,
-    shape: networks.Shape = (3, 32, 32),
+    shape: inputs.Shape = (3, 32, 32),
 ) -> nn.Module:
     """The trained network of a checkpoint, in evaluation mode.
 

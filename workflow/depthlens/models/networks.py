@@ -1,20 +1,17 @@
-"""Classifiers by name, with random weights and a last layer of the right size; what they see."""
+"""Classifiers by name, with random weights and a last layer of the right size."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torchvision.models
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 
 from depthlens.errors import StudyError, closest
 from depthlens.models.architectures import MLP7, ResNet18Narrow, VGG16Small
+from depthlens.models.inputs import Prepare, Shape, network_input
 from depthlens.provenance import user_code
-
-Prepare = Callable[[torch.Tensor], torch.Tensor]
-Shape = tuple[int, int, int]
 
 # Functions of n_classes and shape.
 _OURS: dict[str, Callable[[int, Shape], nn.Module]] = {
@@ -64,65 +61,6 @@ def build(architecture: str, *, n_classes: int, seed: int, shape: Shape = (3, 32
         return _from_torchvision(architecture, n_classes, shape[0])
 
 
-def prepare(model: Mapping) -> Prepare:
-    """What a network sees of images, as one function; the only place that decides it.
-
-    Parameters
-    ----------
-    model : mapping
-        A block of `models`; the keys `channels`, `mean`, `std` and `input_size` may be absent.
-
-    Returns
-    -------
-    callable
-        Takes a tensor of shape (n, 1 or 3, height, width), uint8 or brightness in [0, 1] as
-        floating point. Gives floating point of shape (n, channels, height, width), float32 for
-        uint8: brightness in [0, 1], resized to `input_size` (bilinear, antialiased), a grey
-        channel repeated, less `mean` and divided by `std`. Raises StudyError where colour images
-        meet a network that takes one channel.
-    """
-    channels = model.get("channels", 3)
-    size = model.get("input_size")
-    mean, std = (
-        None if model.get(key) is None else torch.tensor(model[key]).view(1, -1, 1, 1)
-        for key in ("mean", "std")
-    )
-
-    def see(images: torch.Tensor) -> torch.Tensor:
-        if images.shape[1] not in (1, channels):
-            raise StudyError(
-                f"models: channels is {channels}, but the images have {images.shape[1]}; set "
-                f"channels to {images.shape[1]}, or study the images in grey"
-            )
-        seen = images if images.is_floating_point() else images.float() / 255
-        if size is not None and list(seen.shape[2:]) != list(size):
-            rows, columns = map(_resizing, seen.shape[2:], size)
-            seen = rows.to(seen) @ seen @ columns.to(seen).T
-        seen = seen.expand(-1, channels, -1, -1)
-        if mean is not None and std is not None:
-            seen = (seen - mean.to(seen)) / std.to(seen)
-        return seen
-
-    return see
-
-
-network_input = prepare({})
-"""What a network sees where a config says nothing else: brightness in [0, 1], three channels."""
-
-
-def input_shape(model: Mapping, image_shape: tuple[int, ...]) -> Shape:
-    """Shape (channels, height, width) of what a network sees of images of another shape.
-
-    Parameters
-    ----------
-    model : mapping
-        As for `prepare`.
-    image_shape : (channels, height, width)
-    """
-    height, width = model.get("input_size") or image_shape[-2:]
-    return model.get("channels", 3), height, width
-
-
 def check_fit(
     network: nn.Module,
     architecture: str,
@@ -170,17 +108,6 @@ def check_fit(
             f"models: {architecture} gives {what} for {wanted[0]} images, not one logit for each "
             f"of the {n_classes} classes, shape {wanted}"
         )
-
-
-def _resizing(before: int, after: int) -> torch.Tensor:
-    """Share of each pixel of a line in each pixel of a longer or shorter one, (after, before).
-
-    As a matrix, because on a GPU torch has no deterministic gradient of its own resizing.
-    """
-    lines = torch.eye(before)[None, None]
-    return functional.interpolate(
-        lines, (after, before), mode="bilinear", align_corners=False, antialias=True
-    )[0, 0]
 
 
 def _from_torchvision(name: str, n_classes: int, channels: int) -> nn.Module:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from depthlens.errors import StudyError
-from depthlens.models.networks import network_input
+from depthlens.models.inputs import network_input
 from depthlens.probes.plan import Probe
 from depthlens.probes.reductions import REDUCTIONS, first_tensor
 

@@ -47,19 +47,26 @@ def module_digests(module: str) -> dict[str, str]:
     pending, seen = [_ROOT, module], {}
     while pending:
         name = pending.pop()
-        if name in seen:
-            continue
-        file = _module_file(name)
-        seen[name] = hashlib.sha256(file.read_bytes())
-        if file.name == "__init__.py" and file.parent != _PACKAGE:
-            for extra in sorted(file.parent.rglob("*")):
-                if extra.is_file() and extra.suffix not in (".py", ".pyc"):
-                    seen[name].update(extra.name.encode() + extra.read_bytes())
-        # Importing a.b.c runs the __init__ of a and of a.b too.
-        pending += [".".join(name.split(".")[:end]) for end in range(1, name.count(".") + 1)]
-        if name != _ROOT:  # what it offers it imports when it is asked for
-            pending += _imports(file)
-    return {name: seen[name].hexdigest() for name in sorted(seen)}
+        if name not in seen:
+            seen[name], needed = _module(name)
+            pending += needed
+    return {name: seen[name] for name in sorted(seen)}
+
+
+@cache  # every stage asks about the same modules
+def _module(name: str) -> tuple[str, list[str]]:
+    """Digest of a module, and the modules that it needs."""
+    file = _module_file(name)
+    digest = hashlib.sha256(file.read_bytes())
+    if file.name == "__init__.py" and file.parent != _PACKAGE:
+        for extra in sorted(file.parent.rglob("*")):
+            if extra.is_file() and extra.suffix not in (".py", ".pyc"):
+                digest.update(extra.name.encode() + extra.read_bytes())
+    # Importing a.b.c runs the __init__ of a and of a.b too.
+    needed = [".".join(name.split(".")[:end]) for end in range(1, name.count(".") + 1)]
+    if name != _ROOT:  # what it offers it imports when it is asked for
+        needed += _imports(file)
+    return digest.hexdigest(), needed
 
 
 def _module_file(module: str) -> Path:
@@ -79,7 +86,6 @@ def _imports(file: Path) -> list[str]:
     return [name for name in names if _is_module(name)]
 
 
-@cache  # by content: most modules are imported by several stages
 def _names_imported(source: bytes) -> list[str]:
     """Names below this package that a source imports: modules, and what may be in them."""
     found = []

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from depthlens import tables
 from depthlens.errors import StudyError
-from depthlens.models import checkpoints, devices, networks
+from depthlens.models import checkpoints, devices, inputs
 from depthlens.probes.plan import Probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
@@ -46,9 +46,9 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         checkpoint,
         architecture=cfg["model"]["architecture"],
         n_classes=len(split.classes),
-        shape=networks.input_shape(cfg["model"], split.images.shape[1:]),
+        shape=inputs.input_shape(cfg["model"], split.images.shape[1:]),
     ).to(device)
-    prepare = networks.prepare(cfg["model"])
+    prepare = inputs.prepare(cfg["model"])
     probes = plan(network, settings["probes"])
     about = tables.describe("activations", cfg, {"checkpoint": checkpoint, "images": images})
     dtype = getattr(torch, settings["dtype"])

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from depthlens import tables
-from depthlens.models import checkpoints, networks
+from depthlens.models import checkpoints, inputs, networks
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def run(*, images: Path, weights: Path, checkpoint: Path, cfg: dict) -> None:
         architecture,
         n_classes=n_classes,
         seed=0,
-        shape=networks.input_shape(cfg, split.images.shape[1:]),
+        shape=inputs.input_shape(cfg, split.images.shape[1:]),
     )
     n_tensors = checkpoints.load_weights(network, weights, name=architecture)
     networks.check_fit(
@@ -45,7 +45,7 @@ def run(*, images: Path, weights: Path, checkpoint: Path, cfg: dict) -> None:
         architecture,
         split.images[:_SAMPLE],
         n_classes=n_classes,
-        prepare=networks.prepare(cfg),
+        prepare=inputs.prepare(cfg),
     )
     about = tables.describe("adopt", cfg, {"images": images, "weights": weights})
     identity = {"architecture": architecture, "n_classes": n_classes}

@@ -3,7 +3,7 @@
 import importlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,9 @@ from depthlens.progress import bar
 log = logging.getLogger(__name__)
 
 
-def run(*, experiment: str, data: Path, output: Path, cell: dict, settings: dict) -> None:
+def run(
+    *, experiment: str, data: Path, outputs: Sequence[Path], cell: dict, settings: dict
+) -> None:
     """Write the rows of one cell; its values are in the metadata.
 
     Parameters
@@ -27,7 +29,9 @@ def run(*, experiment: str, data: Path, output: Path, cell: dict, settings: dict
         Module below `depthlens.chapters` with the function `experiment`.
     data : path
         Folder of the datasets; those that the cell names as `dataset` and `other` are read.
-    output : path
+    outputs : sequence of path
+        For each table that the experiment fills {table}/{cell}.parquet: an experiment of one table
+        gives its rows, of several a mapping by their names.
     cell, settings : dict
         See `depthlens.sweep.Sweep`.
 
@@ -52,15 +56,17 @@ def run(*, experiment: str, data: Path, output: Path, cell: dict, settings: dict
         for name in names
     }
     _check_sizes(images, settings.get("recipe", {}))
-    rows = module.experiment(
+    found = module.experiment(
         images,
         cell=cell,
         settings=settings,
-        progress=lambda batches: bar(batches, label="training", unit="batch"),
+        progress=lambda steps: bar(steps, label="training"),
     )
     about = tables.describe("cell", {"cell": cell, "settings": settings}, paths)
-    tables.write(output, {name: _plain(rows[name]) for name in rows}, about)
-    log.info("%d rows, %.1f s", len(rows), time.perf_counter() - started)
+    for output in outputs:
+        rows = found if isinstance(found, pd.DataFrame) else found[output.parent.name]
+        tables.write(output, {name: _plain(rows[name]) for name in rows}, about)
+    log.info("%s, %.1f s", output.stem, time.perf_counter() - started)
 
 
 def _check_sizes(images: Mapping[str, tuple[tables.Images, ...]], recipe: Mapping) -> None:

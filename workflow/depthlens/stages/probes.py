@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from depthlens import tables
-from depthlens.models import checkpoints, networks
+from depthlens.models import checkpoints, inputs
 from depthlens.probes import describe
 from depthlens.probes.plan import plan
 from depthlens.probes.record import Recorder
@@ -20,14 +20,14 @@ _SAMPLE = 64  # images on which probes are compared with each other
 def run(*, images: Path, checkpoint: Path, output: Path, cfg: dict) -> None:
     """Write `probes.parquet`; `cfg` holds the blocks `activations` and `model`."""
     split = tables.read_images(images)
-    shape = networks.input_shape(cfg["model"], split.images.shape[1:])
+    shape = inputs.input_shape(cfg["model"], split.images.shape[1:])
     network = checkpoints.load_network(
         checkpoint,
         architecture=cfg["model"]["architecture"],
         n_classes=len(split.classes),
         shape=shape,
     )
-    prepare = networks.prepare(cfg["model"])
+    prepare = inputs.prepare(cfg["model"])
     probes = plan(network, cfg["activations"]["probes"])
     with Recorder(network, probes, dtype=torch.float32, prepare=prepare) as recorder:
         _, activations = recorder(torch.tensor(split.images[:_SAMPLE]))

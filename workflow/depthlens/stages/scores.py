@@ -12,7 +12,7 @@ from torch import nn
 
 from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
-from depthlens.models import checkpoints, devices, networks
+from depthlens.models import checkpoints, devices, inputs
 from depthlens.progress import bar
 from depthlens.scores import dynamics as training
 from depthlens.scores import gradients, neighbours, outputs, sampling
@@ -198,11 +198,11 @@ def _of_gradients(
     device = devices.choose("auto", key="scores")
     split = tables.read_images(images)
     _expect(ids, split.example_id, images)
-    shape = networks.input_shape(cfg["model"], split.images.shape[1:])
+    shape = inputs.input_shape(cfg["model"], split.images.shape[1:])
     network = checkpoints.load_network(
         checkpoint, architecture=architecture, n_classes=len(split.classes), shape=shape
     ).to(device)
-    prepare = networks.prepare(cfg["model"])
+    prepare = inputs.prepare(cfg["model"])
     states = _read_snapshots(snapshots, network) if snapshots else []
     chosen = sampling.choose(split.images, settings["gradient_examples"], seed=settings["seed"])
     attacked = sampling.choose(split.images, settings["attack_examples"], seed=settings["seed"])

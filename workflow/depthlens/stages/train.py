@@ -10,7 +10,7 @@ import torch
 
 from depthlens import tables
 from depthlens.errors import ArtifactError
-from depthlens.models import checkpoints, devices, networks
+from depthlens.models import checkpoints, devices, inputs, networks
 from depthlens.progress import bar
 from depthlens.training import loop
 
@@ -56,12 +56,12 @@ def run(
     )
 
     n_classes = len(train.classes)
-    prepare = networks.prepare(cfg["model"])
+    prepare = inputs.prepare(cfg["model"])
     network = networks.build(
         architecture,
         n_classes=n_classes,
         seed=seed,
-        shape=networks.input_shape(cfg["model"], train.images.shape[1:]),
+        shape=inputs.input_shape(cfg["model"], train.images.shape[1:]),
     )
     networks.check_fit(network, architecture, train.images, n_classes=n_classes, prepare=prepare)
     network.to(device)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from depthlens.models.networks import Prepare, network_input
+from depthlens.models.inputs import Prepare, network_input
 from depthlens.scores.norms import error_norm, last_layer_gradient_norm
 
 Progress = Callable[[Iterable], Iterable]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy import stats
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+from depthlens.chapters.over_seeds import (
     by_dataset,
     judge_each,
     over_seeds,

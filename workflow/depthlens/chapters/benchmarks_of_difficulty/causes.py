@@ -12,15 +12,15 @@ from depthlens.chapters.benchmarks_of_difficulty.explained import (
     Explained,
     explain,
 )
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
+    networks,
+    of_first_architecture,
+)
+from depthlens.chapters.over_seeds import (
     by_dataset,
     judge_each,
     over_seeds,
     sizes,
-)
-from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
-    networks,
-    of_first_architecture,
 )
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing

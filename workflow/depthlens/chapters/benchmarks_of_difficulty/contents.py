@@ -18,7 +18,7 @@ SECTIONS: tuple[Section, ...] = (
             "Input margin and variance of gradients are known of 600 images a network only; the "
             "searched margin is left out, as its few images would hold too few wrong labels.",
         ),
-        sweeps=("label_noise",),
+        tables=("label_noise",),
         figures=("label_noise_scores", "label_noise_rates"),
     ),
     Section(
@@ -35,7 +35,7 @@ SECTIONS: tuple[Section, ...] = (
             "training image with features of unit length. That of all probes is the mean, over "
             "probes, of its rank among the distances of the training images themselves.",
         ),
-        sweeps=("foreign",),
+        tables=("foreign",),
         figures=("foreign_detectors", "foreign_severity"),
     ),
     Section(
@@ -52,7 +52,7 @@ SECTIONS: tuple[Section, ...] = (
             "class at several probes in a row. This needs no training, but a search for neighbours "
             "at every probe: the table says what an exhaustive one costs.",
         ),
-        sweeps=("early_exit",),
+        tables=("early_exit",),
         figures=("early_exit_heads", "early_exit_neighbours"),
     ),
     Section(
@@ -68,7 +68,7 @@ SECTIONS: tuple[Section, ...] = (
             "seed begin with the same weights. Scores are those of one network; papers average "
             "several.",
         ),
-        sweeps=("pruning",),
+        tables=("pruning",),
         figures=("pruning",),
     ),
     Section(
@@ -83,7 +83,7 @@ SECTIONS: tuple[Section, ...] = (
             "The short training has a fifth of the epochs. Other paces, other scores and longer "
             "trainings were not tried.",
         ),
-        sweeps=("orders",),
+        tables=("orders",),
         figures=("orders",),
     ),
     Section(
@@ -98,7 +98,7 @@ SECTIONS: tuple[Section, ...] = (
             "As few images are labelled, fewer neighbours vote than elsewhere: at most half as "
             "many as a class has labelled images.",
         ),
-        sweeps=("labelling",),
+        tables=("labelling",),
         figures=("labelling",),
     ),
     Section(
@@ -113,7 +113,7 @@ SECTIONS: tuple[Section, ...] = (
             "Rank correlations are signed so that they are positive where images that another "
             "measure calls harder are deeper. Beside them stands a random number an image.",
         ),
-        sweeps=("portraits",),
+        tables=("portraits",),
         figures=("settled_by_computation", "what_depth_follows"),
     ),
     Section(
@@ -127,7 +127,7 @@ SECTIONS: tuple[Section, ...] = (
             "the predicted depth moves with one factor (partial dependence). A random number is "
             "among the factors: what it has is chance.",
         ),
-        sweeps=("portraits",),
+        tables=("portraits",),
         figures=("causes_of_depth", "depth_by_cause"),
     ),
     Section(
@@ -140,7 +140,7 @@ SECTIONS: tuple[Section, ...] = (
             "change when depth is divided by the number of probes; that images are settled at the "
             "same share of the probes is told by the difference of relative depth.",
         ),
-        sweeps=("portraits",),
+        tables=("portraits",),
         figures=("depth_across_architectures", "relative_depth_across_architectures"),
     ),
     Section(
@@ -152,7 +152,7 @@ SECTIONS: tuple[Section, ...] = (
             "from people's labels against where these differ from the dataset's. The files are "
             "named in the config, and are the user's own: CIFAR-10H and CIFAR-10N are such.",
         ),
-        sweeps=("portraits", "human"),
+        tables=("portraits", "human"),
         figures=("depth_and_people",),
     ),
 )

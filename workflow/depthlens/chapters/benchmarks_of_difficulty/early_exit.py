@@ -7,7 +7,7 @@ import pandas as pd
 
 from depthlens import intervals
 from depthlens.chapters.benchmarks_of_difficulty import early_exit_figures
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import judge_each
+from depthlens.chapters.over_seeds import judge_each
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
 from depthlens.prose import count, number, percent

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from depthlens import intervals
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, sizes
+from depthlens.chapters.over_seeds import by_dataset, sizes
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.prose import count, joined, number, percent

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from depthlens.chapters.benchmarks_of_difficulty import foreign_figures
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import judge_each, over_seeds
+from depthlens.chapters.over_seeds import judge_each, over_seeds
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
 from depthlens.prose import number

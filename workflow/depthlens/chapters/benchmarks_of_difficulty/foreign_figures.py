@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
+from depthlens.chapters.over_seeds import by_dataset, over_seeds, sizes
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.prose import count, joined, number, percent

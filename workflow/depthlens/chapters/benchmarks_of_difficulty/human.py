@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+from depthlens.chapters.over_seeds import (
     by_dataset,
     mean_over_seeds,
     over_seeds,

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from depthlens.chapters.benchmarks_of_difficulty.comparing import label_below
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
+from depthlens.chapters.comparing import label_below
+from depthlens.chapters.over_seeds import (
     by_dataset,
     judge_each,
     over_seeds,

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from depthlens.chapters.benchmarks_of_difficulty import comparing
-from depthlens.chapters.benchmarks_of_difficulty.comparing import claim_of
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
+from depthlens.chapters import comparing
+from depthlens.chapters.over_seeds import by_dataset, over_seeds, sizes
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Finding
 from depthlens.prose import count, joined, percent
 from depthlens.report.page import Cell, Table
 
+claim_of = comparing.claims_of("benchmarks_of_difficulty")
 _TITLES = {"depth": "Deepest first", "margin": "Smallest margin first", "random": "By lot"}
 _COURSE = "course material on prediction depth"
 _AREA = "mean test accuracy over the numbers of labels (area under the learning curve)"

@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from depthlens.chapters.benchmarks_of_difficulty import comparing
-from depthlens.chapters.benchmarks_of_difficulty.comparing import Terms, claim_of
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
+from depthlens.chapters import comparing
+from depthlens.chapters.comparing import Terms
+from depthlens.chapters.over_seeds import by_dataset, over_seeds, sizes
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Finding
 from depthlens.prose import joined, percent
 from depthlens.report.page import Cell, Table
 
+claim_of = comparing.claims_of("benchmarks_of_difficulty")
 _TITLES = {
     "standard": "All images from the start",
     "random": "Random order",

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from depthlens.chapters.benchmarks_of_difficulty import comparing
-from depthlens.chapters.benchmarks_of_difficulty.comparing import Terms, claim_of
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import by_dataset, over_seeds, sizes
+from depthlens.chapters import comparing
+from depthlens.chapters.comparing import Terms
+from depthlens.chapters.over_seeds import by_dataset, over_seeds, sizes
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Finding, NotTestableError
@@ -17,6 +17,7 @@ from depthlens.prose import joined, number, percent
 from depthlens.report.page import Cell, Table
 from depthlens.scores.catalogue import BY_NAME
 
+claim_of = comparing.claims_of("benchmarks_of_difficulty")
 _EQUAL = 0.005
 """accuracy by which "at least as well" may miss: half a point"""
 _FEW = 0.3

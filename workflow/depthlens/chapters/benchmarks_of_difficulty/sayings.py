@@ -7,16 +7,16 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import (
-    by_dataset,
-    judge_each,
-    over_seeds,
-    sizes,
-)
 from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
     networks,
     of_first_architecture,
     rank_correlation,
+)
+from depthlens.chapters.over_seeds import (
+    by_dataset,
+    judge_each,
+    over_seeds,
+    sizes,
 )
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing

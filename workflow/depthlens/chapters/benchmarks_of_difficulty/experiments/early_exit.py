@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from depthlens import trial
-from depthlens.models import devices, macs, networks
+from depthlens.models import devices, inputs, macs, networks
 from depthlens.models.multi_exit import STAGES, JointLoss, MultiExit, multiply_accumulates
 from depthlens.probes.plan import Probe, plan
 from depthlens.probes.record import Recorder
@@ -71,7 +71,7 @@ def experiment(
     train = trial.draw(train, recipe["train_examples"], np.random.default_rng([seed, 0]))
     test = trial.draw(test, recipe["test_examples"], np.random.default_rng([seed, 1]))
     how = trial.Recipe.of(recipe)
-    shape = networks.input_shape({}, train.images.shape[1:])
+    shape = inputs.input_shape({}, train.images.shape[1:])
     n_classes = len(train.classes)
     multi = MultiExit(
         networks.build(how.architecture, n_classes=n_classes, seed=seed, shape=shape),
@@ -172,7 +172,7 @@ def _multi_exit(
     with torch.inference_mode():
         for start in range(0, len(test.images), _FORWARD_BATCH):
             batch = torch.tensor(test.images[start : start + _FORWARD_BATCH], device=device)
-            for place, given in enumerate(network.exits(networks.network_input(batch))):
+            for place, given in enumerate(network.exits(inputs.network_input(batch))):
                 logits[place].append(given.float().cpu().numpy())
     answers = [np.concatenate(pieces) for pieces in logits]
     correct = np.stack([each.argmax(1) == test.labels for each in answers], axis=1)

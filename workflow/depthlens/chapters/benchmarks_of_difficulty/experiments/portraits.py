@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from depthlens import trial
-from depthlens.models import macs, networks
+from depthlens.models import inputs, macs
 from depthlens.probes.plan import plan
 from depthlens.tables import Images
 from depthlens.training.loop import Progress
@@ -103,7 +103,7 @@ def shares_of_computation(
     """
     probes = plan(network, _PROBES)
     device = trial.device_of(network)
-    image = networks.network_input(torch.zeros((1, *image_shape), dtype=torch.uint8, device=device))
+    image = inputs.network_input(torch.zeros((1, *image_shape), dtype=torch.uint8, device=device))
     modules = [probe.module for probe in probes if probe.kind == "module"]
     made = dict(zip(modules, macs.up_to_modules(network, image, modules), strict=True))
     total = macs.count(lambda: network(image))

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from depthlens.chapters.benchmarks_of_difficulty.over_seeds import judge_each, over_seeds
+from depthlens.chapters.over_seeds import judge_each, over_seeds
 from depthlens.figures import style
 from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
 from depthlens.prose import number
@@ -16,16 +16,24 @@ Terms = Sequence[tuple[float, object]]
 """what a value is made of: weight and way, a column of a table with one row a seed"""
 
 
-def claim_of(id: str, statement: str, source: str, measure: str, **bounds: float) -> Claim:
-    """A claim of this chapter about a mean over seeds."""
-    return Claim(
-        chapter="benchmarks_of_difficulty",
-        id=id,
-        statement=statement,
-        source=source,
-        measure=f"{measure}, mean over seeds",
-        threshold=Threshold(**bounds),
-    )
+def claims_of(chapter: str) -> Callable[..., Claim]:
+    """A function that makes the claims of a chapter about means over seeds.
+
+    It takes the claim's `id`, `statement`, `source`, `measure` and, by name, the bounds of its
+    threshold.
+    """
+
+    def claim(id: str, statement: str, source: str, measure: str, **bounds: float) -> Claim:
+        return Claim(
+            chapter=chapter,
+            id=id,
+            statement=statement,
+            source=source,
+            measure=f"{measure}, mean over seeds",
+            threshold=Threshold(**bounds),
+        )
+
+    return claim
 
 
 def judged(

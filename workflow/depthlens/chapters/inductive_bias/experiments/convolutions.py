@@ -1,0 +1,54 @@
+"""Sizes, parameters and receptive fields of the layers of a network, by formula and measured."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from depthlens.models import arithmetic, edge_networks
+
+
+def experiment(
+    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
+) -> pd.DataFrame:
+    """Hold the formulas of a network's layers against the network.
+
+    Parameters
+    ----------
+    cell : mapping
+        `architecture`, `kernel_size`.
+
+    Returns
+    -------
+    DataFrame
+        One row a convolution or pooling, in forward order: `layer`, `kind`, and of `output_size`,
+        `parameters` and `receptive_field` the formula's value and `measured_…`; `field_of_alike`:
+        L (K - 1) + 1 for the L convolutions up to here, of kernel K, as if there were no pooling.
+    """
+    network = edge_networks.build(
+        cell["architecture"], n_classes=3, seed=0, kernel_size=cell["kernel_size"]
+    )
+    size = edge_networks.IMAGE_SIZE
+    rows, convolutions = [], 0
+    for formula, measured in zip(
+        arithmetic.by_formula(network, size=size),
+        arithmetic.as_measured(network, size=size),
+        strict=True,
+    ):
+        convolutions += formula.kind == "Conv2d"
+        rows.append(
+            {
+                "dataset": "edges",
+                "layer": formula.name,
+                "kind": formula.kind,
+                **{
+                    key: getattr(formula, key)
+                    for key in ("output_size", "parameters", "receptive_field")
+                },
+                **{
+                    f"measured_{key}": getattr(measured, key)
+                    for key in ("output_size", "parameters", "receptive_field")
+                },
+                "field_of_alike": convolutions * (cell["kernel_size"] - 1) + 1,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,29 @@
+"""How well networks do at the end of their training."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from depthlens.chapters.inductive_bias.experiments.material import prepare, scores_of, train
+
+
+def experiment(
+    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
+) -> pd.DataFrame:
+    """Train, and measure loss and accuracy on every split that the settings name.
+
+    Parameters
+    ----------
+    cell, settings : mapping
+        See `material.prepare` and `material.train`; `splits` if others than train and validation.
+    progress : callable
+        Wraps the epochs.
+
+    Returns
+    -------
+    DataFrame
+        See `material.scores_of`.
+    """
+    trial = prepare(cell, settings, splits=settings.get("splits", ("train", "validation")))
+    (last,) = train(trial, cell, settings, progress=progress)
+    return scores_of(trial, last)

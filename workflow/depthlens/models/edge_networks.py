@@ -1,0 +1,145 @@
+"""Small networks for images of edges: convolutional ones of some hundred weights, and an MLP."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from depthlens.errors import StudyError, closest
+
+IMAGE_SIZE = 28
+_POOLING = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+
+# Filters of the first convolution that are set by hand: an edge along a row, along a column, and a
+# slanted one. The 2×2 ones are differences of neighbours; the others Sobel's (Sobel, Feldman 1968).
+DETECTORS = {
+    2: (((1, 1), (-1, -1)), ((1, -1), (1, -1)), ((1, -1), (-1, 1))),
+    3: (
+        ((1, 2, 1), (0, 0, 0), (-1, -2, -1)),
+        ((1, 0, -1), (2, 0, -2), (1, 0, -1)),
+        ((0, 1, 2), (-1, 0, 1), (-2, -1, 0)),
+    ),
+}
+
+
+def convolutional(
+    *,
+    n_classes: int,
+    kernel_size: int = 7,
+    filters: int = 3,
+    convolutions: int = 2,
+    pooling: str = "max",
+    detector: int | None = None,
+) -> nn.Sequential:
+    """A convolutional network for grey images of 28×28.
+
+    The first two convolutions are each followed by ReLU and 2×2 pooling, further ones by ReLU
+    alone; then global average pooling and one linear layer. Convolutions keep the size of the
+    image, which is reflected at its borders. With two convolutions of 3 filters of 7×7 and 3
+    classes it has 606 parameters.
+
+    Parameters
+    ----------
+    n_classes : int
+    kernel_size : int
+        Of every convolution.
+    filters : int
+        Of every convolution.
+    convolutions : int
+        ≥ 2.
+    pooling : "max" or "average"
+    detector : 2 or 3, optional
+        The first convolution has the edge detectors of this size, without bias, and does not
+        learn.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Children `conv1`, `relu1`, `pool1`, `conv2`, …, `avgpool`, `flatten`, `fc`. Takes
+        brightness in [0, 1], shape (n, 1, 28, 28).
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    channels = 1
+    for number in range(1, convolutions + 1):
+        size = detector if detector and number == 1 else kernel_size
+        layers[f"conv{number}"] = nn.Conv2d(
+            channels, filters, size, padding="same", padding_mode="reflect"
+        )
+        layers[f"relu{number}"] = nn.ReLU()
+        if number <= 2:
+            layers[f"pool{number}"] = _POOLING[pooling](2)
+        channels = filters
+    layers["avgpool"] = nn.AdaptiveAvgPool2d(1)
+    layers["flatten"] = nn.Flatten()
+    layers["fc"] = nn.Linear(channels, n_classes)
+    network = nn.Sequential(layers)
+    if detector:
+        _set_detectors(network.conv1, detector)
+    return network
+
+
+def multilayer_perceptron(*, n_classes: int) -> nn.Sequential:
+    """784 – 50 – 10 – classes with ReLU between: 39,793 parameters at 3 classes.
+
+    Children `flatten`, `fc1`, `relu1`, `fc2`, `relu2`, `fc3`. Takes brightness in [0, 1], shape
+    (n, 1, 28, 28).
+    """
+    return nn.Sequential(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(IMAGE_SIZE**2, 50),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(50, 10),
+            relu2=nn.ReLU(),
+            fc3=nn.Linear(10, n_classes),
+        )
+    )
+
+
+# Functions of the number of classes and the kernel size.
+_NETWORKS: dict[str, Callable[[int, int], nn.Sequential]] = {
+    "cnn": lambda n, k: convolutional(n_classes=n, kernel_size=k),
+    "cnn_average": lambda n, k: convolutional(n_classes=n, kernel_size=k, pooling="average"),
+    "cnn_wider": lambda n, k: convolutional(n_classes=n, kernel_size=k, filters=6),
+    "cnn_deeper": lambda n, k: convolutional(n_classes=n, kernel_size=k, convolutions=4),
+    "cnn_2x2": lambda n, k: convolutional(n_classes=n, kernel_size=k, detector=2),
+    "cnn_sobel": lambda n, k: convolutional(n_classes=n, kernel_size=k, detector=3),
+    "mlp": lambda n, _: multilayer_perceptron(n_classes=n),
+}
+NAMES = tuple(_NETWORKS)
+
+
+def build(name: str, *, n_classes: int, seed: int, kernel_size: int = 7) -> nn.Sequential:
+    """One of the networks by name, with torch's initial weights.
+
+    Parameters
+    ----------
+    name : str
+        `cnn`; `cnn_average` with average pooling; `cnn_wider` with 6 filters a convolution;
+        `cnn_deeper` with 4 convolutions; `cnn_2x2` and `cnn_sobel` with edge detectors that do not
+        learn; `mlp`.
+    n_classes : int
+    seed : int
+        Of the initial weights.
+    kernel_size : int
+        Of convolutions that learn.
+
+    Raises
+    ------
+    StudyError
+        If there is no such network.
+    """
+    if name not in _NETWORKS:
+        raise StudyError(f"no network for edges is called {name!r}{closest(name, NAMES)}")
+    # Initial weights are drawn from the global generator: lend it ours and give it back.
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        return _NETWORKS[name](n_classes, kernel_size)
+
+
+def _set_detectors(convolution: nn.Conv2d, size: int) -> None:
+    with torch.no_grad():
+        convolution.weight[:] = torch.tensor(DETECTORS[size], dtype=torch.float32)[:, None]
+        convolution.bias.zero_()
+    convolution.requires_grad_(False)
