@@ -566,6 +566,49 @@ class BenchmarksOfDifficulty(Block):
         return self
 
 
+class RepresentationNetwork(Recipe):
+    """A network and the images that it learns."""
+
+    dataset: Name = Field(description="a name from the block datasets")
+
+
+class Representation(Block):
+    """What networks have learned, by the number of training images."""
+
+    seeds: Annotated[list[Seed], Field(min_length=2), AfterValidator(_unique)] = Field(
+        description="of images and networks; intervals are over these"
+    )
+    confidence_level: Number = Field(gt=0, lt=1, description="of every interval")
+    shares: Annotated[
+        list[Annotated[Number, Field(gt=0, le=1)]], Field(min_length=2), AfterValidator(_unique)
+    ] = Field(description="of the training images, ascending; the last must be 1")
+    n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote for depth")
+    embedded: int = Field(
+        ge=100, le=100_000, description="test images with a depth and a place in the embedding"
+    )
+    convnet: RepresentationNetwork
+    resnet: RepresentationNetwork
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> "Representation":
+        if self.shares != sorted(self.shares) or self.shares[-1] != 1:
+            raise ValueError("shares: must ascend and end with 1")
+        for key in ("convnet", "resnet"):
+            recipe = getattr(self, key)
+            fewest = round(self.shares[0] * recipe.train_examples)
+            if self.n_neighbors >= fewest:
+                raise ValueError(
+                    f"n_neighbors: {self.n_neighbors} neighbours, but the smallest share of "
+                    f"{key}.train_examples is {fewest}; lower it"
+                )
+            if self.embedded > recipe.test_examples:
+                raise ValueError(
+                    f"embedded: {self.embedded}, but {key}.test_examples is "
+                    f"{recipe.test_examples}; lower it"
+                )
+        return self
+
+
 EdgeImages = Annotated[int, Field(ge=1, le=100_000)]
 KernelSize = Annotated[int, Field(ge=2, le=13)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
@@ -694,6 +737,7 @@ class Chapters(Block):
 
     difficulty: DifficultyChapter
     benchmarks_of_difficulty: BenchmarksOfDifficulty
+    representation: Representation
     inductive_bias: InductiveBias
 
 
@@ -723,18 +767,23 @@ class Config(Block):
         return self
 
     @model_validator(mode="after")
-    def _datasets_of_benchmarks_are_defined(self) -> "Config":
-        block = self.chapters.benchmarks_of_difficulty
+    def _datasets_of_chapters_are_defined(self) -> "Config":
+        benchmarks, representation = (
+            self.chapters.benchmarks_of_difficulty,
+            self.chapters.representation,
+        )
         named = {
-            "datasets": block.datasets,
-            "label_noise.datasets": block.label_noise.datasets,
-            "human": block.human,
+            "benchmarks_of_difficulty.datasets": benchmarks.datasets,
+            "benchmarks_of_difficulty.label_noise.datasets": benchmarks.label_noise.datasets,
+            "benchmarks_of_difficulty.human": benchmarks.human,
+            "representation.convnet.dataset": [representation.convnet.dataset],
+            "representation.resnet.dataset": [representation.resnet.dataset],
         }
         for key, names in named.items():
             for name in names:
                 if name not in self.datasets:
                     raise ValueError(
-                        f"chapters.benchmarks_of_difficulty.{key}: {name!r} is not in the block "
+                        f"chapters.{key}: {name!r} is not in the block "
                         f"datasets{closest(name, self.datasets)}"
                     )
         return self
@@ -811,6 +860,7 @@ BLOCKS: dict[str, Any] = {
     "figures": Figures,
     "chapters.difficulty": DifficultyChapter,
     "chapters.benchmarks_of_difficulty": BenchmarksOfDifficulty,
+    "chapters.representation": Representation,
     "chapters.inductive_bias": InductiveBias,
 }
 

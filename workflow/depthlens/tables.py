@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from depthlens.errors import ArtifactError
+
+if TYPE_CHECKING:  # importing it takes longer than reading a table
+    import pandas as pd
 
 METADATA_KEY = b"depthlens"
 _ROW_GROUP_BYTES = 32 * 2**20
@@ -169,6 +172,20 @@ def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) ->
     table = pa.table(list(arrays.values()), schema=pa.schema(fields))
     with writer(path, table.schema, metadata) as parquet:
         parquet.write_table(table, row_group_size=rows_per_group(table.nbytes, table.num_rows))
+
+
+def write_frame(path: Path | str, frame: "pd.DataFrame", metadata: Mapping) -> None:
+    """Write a DataFrame of numbers, texts and arrays of one width a column; see `write`."""
+    write(path, {name: _values(frame[name]) for name in frame}, metadata)
+
+
+def _values(column: "pd.Series") -> NDArray:
+    values = column.to_numpy()
+    if values.dtype.kind in "biuf":
+        return values
+    if len(values) and isinstance(values[0], np.ndarray):
+        return np.stack(values)
+    return np.array(values, object)
 
 
 def rows_per_group(n_bytes: int, n_rows: int) -> int:

@@ -135,6 +135,7 @@ def fit(
     seed: int,
     n_snapshots: int = 0,
     network: nn.Module | None = None,
+    prepare: inputs.Prepare = inputs.network_input,
     criterion: loop.Criterion = loop.cross_entropy,
     progress: loop.Progress = lambda batches: batches,
 ) -> Trained:
@@ -151,6 +152,8 @@ def fit(
     network : torch.nn.Module, optional
         Train this one, where it lies, instead of building the architecture of the recipe, which
         goes to a GPU if there is one.
+    prepare : callable
+        Makes of a batch of images what the network takes.
     criterion : callable
         See `training.loop.train`.
     progress : callable
@@ -180,6 +183,7 @@ def fit(
         decay=recipe.decay,
         seed=seed,
         device=device,
+        prepare=prepare,
         criterion=criterion,
         progress=progress,
     ):

@@ -1,4 +1,4 @@
-"""Networks that torchvision does not have: mlp7, vgg16_small, and a quarter as wide ones."""
+"""Networks that torchvision does not have: the paper's, small ones, and narrower ones."""
 
 import math
 from collections import OrderedDict
@@ -91,6 +91,40 @@ class VGG16Small(nn.Sequential):
         layers["avgpool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         layers["fc"] = nn.Linear(channels, n_classes)
         super().__init__(layers)
+
+
+class SmallConvNet(nn.Sequential):
+    """Two convolutions of 5×5, 16 and 32 of them, then a hidden layer of 128 units.
+
+    Its children, in forward order, are `conv1`, `relu1`, `pool1`, `conv2`, `norm2`, `relu2`,
+    `pool2`, `flatten`, `hidden`, `relu3`, `fc`; pooling is the maximum of 2×2, and nothing is
+    padded. It is made for images like MNIST's.
+
+    Parameters
+    ----------
+    n_classes : int
+    shape : (channels, height, width)
+        Of what the network is given, 16×16 or larger.
+    """
+
+    def __init__(self, *, n_classes: int, shape: tuple[int, int, int]) -> None:
+        channels, height, width = shape
+        rows, columns = (((size - 4) // 2 - 4) // 2 for size in (height, width))
+        super().__init__(
+            OrderedDict(
+                conv1=nn.Conv2d(channels, 16, 5),
+                relu1=nn.ReLU(),
+                pool1=nn.MaxPool2d(2),
+                conv2=nn.Conv2d(16, 32, 5, bias=False),
+                norm2=nn.BatchNorm2d(32),
+                relu2=nn.ReLU(),
+                pool2=nn.MaxPool2d(2),
+                flatten=nn.Flatten(),
+                hidden=nn.Linear(32 * rows * columns, 128),
+                relu3=nn.ReLU(),
+                fc=nn.Linear(128, n_classes),
+            )
+        )
 
 
 class ResNet18Narrow(nn.Module):

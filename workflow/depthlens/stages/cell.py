@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -65,7 +64,7 @@ def run(
     about = tables.describe("cell", {"cell": cell, "settings": settings}, paths)
     for output in outputs:
         rows = found if isinstance(found, pd.DataFrame) else found[output.parent.name]
-        tables.write(output, {name: _plain(rows[name]) for name in rows}, about)
+        tables.write_frame(output, rows, about)
     log.info("%s, %.1f s", output.stem, time.perf_counter() - started)
 
 
@@ -78,9 +77,3 @@ def _check_sizes(images: Mapping[str, tuple[tables.Images, ...]], recipe: Mappin
                     f"recipe.{name}_examples: {wanted} asked for, but {dataset} has {there}; "
                     "lower it in the block of the chapter, or take more images of the dataset"
                 )
-
-
-def _plain(column: pd.Series) -> np.ndarray:
-    """A column as it is written: texts as texts."""
-    values = column.to_numpy()
-    return values if values.dtype.kind in "biuf" else np.array(values, object)

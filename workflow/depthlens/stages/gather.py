@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from depthlens import tables
@@ -33,12 +32,8 @@ def run(*, cells: Sequence[Path], output: Path) -> None:
         if _own(part) != _own(parts[0]):
             raise ArtifactError(f"{path}: other columns than {cells[0]}; delete both and run again")
     table = pd.concat(parts, ignore_index=True)
-    columns = {
-        name: values.to_numpy() if values.dtype.kind in "biuf" else np.array(values, object)
-        for name, values in table.items()
-    }
     named = {str(index): path for index, path in enumerate(cells)}
-    tables.write(output, columns, tables.describe("gather", {}, named))
+    tables.write_frame(output, table, tables.describe("gather", {}, named))
     log.info("%d rows of %d cells", len(table), len(cells))
 
 
