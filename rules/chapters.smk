@@ -29,7 +29,7 @@ for chapter in CHAPTERS:
         rule:
             """Make one cell of a sweep."""
             name:
-                f"{sweep.name}_cell"
+                f"{chapter.name}_{sweep.name}_cell"
             input:
                 # A default: the loop has gone on when Snakemake asks.
                 lambda wildcards, cells=sweep.by_name(): [
@@ -77,7 +77,7 @@ for chapter in CHAPTERS:
             rule:
                 """Put the cells of a sweep together."""
                 name:
-                    table
+                    f"{chapter.name}_{table}"
                 input:
                     [f"{made}/{table}/{cell}.parquet" for cell in sweep.by_name()],
                 output:
@@ -98,7 +98,7 @@ for chapter in CHAPTERS:
         rule:
             """Hold the claims of a section against its sweeps, and draw its figures."""
             name:
-                f"{part.name}_section"
+                f"{chapter.name}_{part.name}_section"
             input:
                 [f"{made}/{table}.parquet" for table in part.tables if table in asked],
             output:

@@ -68,4 +68,8 @@ def test_a_changed_figure_trains_nothing(made, chapter):
     module.write_bytes(before + b"\n# a change\n")
     planned = made.planned(chapter.name)
     module.write_bytes(before)
-    assert planned == {f"{section.name}_section", f"{chapter.name}_page", chapter.name}
+    assert planned == {
+        f"{chapter.name}_{section.name}_section",
+        f"{chapter.name}_page",
+        chapter.name,
+    }

@@ -1,7 +1,11 @@
 """How loss and accuracy depend on the number of training images, and the law they follow."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from depthlens.chapters import comparing
 from depthlens.chapters.over_seeds import over_seeds
@@ -152,6 +156,9 @@ def _losses(found: dict[str, pd.DataFrame], bars: str, confidence_level: float) 
             )
         ax.set_xscale("log")
         ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+        ax.tick_params(axis="y", which="minor", labelsize=7)
         ax.set_title(title)
         _label_images(ax, test["images"])
     axes[0, 0].set_ylabel("cross-entropy, nats")
@@ -200,7 +207,7 @@ def _accuracies(found: dict[str, pd.DataFrame], bars: str, confidence_level: flo
     return Drawing(figure, title, sentence, alt)
 
 
-def _points(ax, means: pd.DataFrame, colour: str, label: str) -> None:
+def _points(ax: Axes, means: pd.DataFrame, colour: str, label: str) -> None:
     ax.plot(means["images"], means["mean"], "-o", color=colour, markersize=4, label=label)
     plots.error_bars(
         ax, means["images"], means["mean"], means["low"].clip(lower=1e-6), means["high"],
@@ -208,9 +215,9 @@ def _points(ax, means: pd.DataFrame, colour: str, label: str) -> None:
     )  # fmt: skip
 
 
-def _label_images(ax, images) -> None:
+def _label_images(ax: Axes, images: Iterable[int]) -> None:
     ax.set_xticks(sorted(images), [count(value) for value in sorted(images)], fontsize=7.5)
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def report_tables(tables: Tables, *, confidence_level: float) -> list[Table]:

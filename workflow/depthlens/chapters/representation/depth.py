@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from depthlens.chapters import comparing
 from depthlens.chapters.over_seeds import over_seeds
@@ -110,7 +112,8 @@ def draw(tables: Tables, *, confidence_level: float) -> dict[str, Drawing]:
         ax.set_xscale("log")
         sizes = sorted(set(table["images"]))
         ax.set_xticks(sizes, [count(size) for size in sizes], fontsize=7.5)
-        ax.minorticks_off()
+        ax.xaxis.set_minor_locator(NullLocator())
+        comparing.fit_to_means([ax], means["mean"])
         ax.set_title(f"{title}, {some_seeds(table)}")
         _spread(below, table)
         of_all = means[means["answers"] == "all"].sort_values("images")["mean"]
@@ -135,7 +138,7 @@ def draw(tables: Tables, *, confidence_level: float) -> dict[str, Drawing]:
     return {"depth_by_images": Drawing(figure, title, sentence, alt)}
 
 
-def _spread(ax, table: pd.DataFrame) -> None:
+def _spread(ax: Axes, table: pd.DataFrame) -> None:
     there = table.dropna(subset=["depth"])
     n_probes = int(there["n_probes"].max())
     shares = sorted(set(there["share"]))

@@ -28,6 +28,7 @@ CLAIMS = (
         at_most=-0.3,
     ),
 )
+_MOST_CLASSES = 10
 
 
 def _measure(claim: Claim, table: pd.DataFrame) -> list[float]:
@@ -77,7 +78,7 @@ def _maps(found: dict[str, pd.DataFrame]) -> Drawing:
             )  # fmt: skip
         wrong = rows[rows["label"] != rows["prediction"]]
         ax.scatter(wrong["x"], wrong["y"], s=22, marker="x", color=style.ALERT, linewidths=1)
-        ax.set_title(f"{title} · seed {seed}, {len(wrong)} of {len(rows)} wrong (×)")
+        ax.set_title(f"{title}\nseed {seed}: {len(wrong)} of {len(rows)} wrong (×)")
         ax.set_xticks([])
         ax.set_yticks([])
         ax.grid(visible=False)
@@ -99,12 +100,13 @@ def _maps(found: dict[str, pd.DataFrame]) -> Drawing:
 
 def _strips(found: dict[str, pd.DataFrame], pictures: dict[str, pd.DataFrame]) -> Drawing:
     """The first embedded image of each class, and its eight nearest others."""
-    figure, axes = style.canvas(4.6, columns=len(found))
+    most = max(min(table["label"].nunique(), _MOST_CLASSES) for table in found.values())
+    figure, axes = style.canvas(0.55 + 0.49 * most, columns=len(found))
     phrases = []
     for ax, (title, table) in zip(axes[0], found.items(), strict=True):
         seed = min(table["seed"])
         rows = table[table["seed"] == seed]
-        chosen = rows.groupby("label").head(1).sort_values("label")[:10]
+        chosen = rows.groupby("label").head(1).sort_values("label")[:_MOST_CLASSES]
         known = pictures[title]
         pixels = known[known["seed"] == seed].set_index("example_id")
         images, frames, same = [], [], []
@@ -131,8 +133,9 @@ def _strips(found: dict[str, pd.DataFrame], pictures: dict[str, pd.DataFrame]) -
     style.frame(
         figure,
         title=title,
-        subtitle="Left an image of each class (at most ten), then the eight other test images "
-        "with the nearest features, the nearest first\nA red frame: another class than the image",
+        subtitle=f"Left an image of each class (at most {_MOST_CLASSES}), then the eight other "
+        "test images with the nearest features, the nearest first\n"
+        "A red frame: another class than the image",
     )
     alt = "Rows of images: one, and its eight nearest neighbours in feature space."
     return Drawing(figure, title, f"The label is shared by {' and '.join(phrases)}.", alt)

@@ -146,13 +146,13 @@ def _confusions(answers: dict[str, pd.DataFrame]) -> Drawing:
                 f"({wrong[label, prediction]:.1f} images)"
             )
     axes[0, 0].set_ylabel("class")
-    comparing.label_below(axes, "class that the network gives")
     title = "Which class is taken for which"
     sizes = "; ".join(f"{name}: {seeds_and_images(table)}" for name, table in answers.items())
     style.frame(
         figure,
         title=title,
         subtitle=f"Test images of the class of a row that are wrong, mean over seeds\n{sizes}",
+        xlabel="class that the network gives",
     )
     sentence = f"{'; '.join(phrases)}." if phrases else "There is no error."
     alt = "Matrices of classes, darker where more images of the row's class get the column's."

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from depthlens.chapters import comparing
 from depthlens.chapters.representation.networks import Tables, each, judged, seeds_and_images
@@ -67,7 +68,7 @@ def evaluate(tables: Tables, *, confidence_level: float) -> list[Finding]:
 def draw(tables: Tables, *, confidence_level: float) -> dict[str, Drawing]:
     """Filters of one seed, before and after."""
     found = each(tables, "kernels")
-    figure, axes = style.canvas(1.55 * 2 * len(found), rows=2 * len(found))
+    figure, axes = style.canvas(0.9 * 2 * len(found), rows=2 * len(found))
     phrases = []
     for place, (title, table) in enumerate(found.items()):
         seed = min(table["seed"])
@@ -98,7 +99,7 @@ def draw(tables: Tables, *, confidence_level: float) -> dict[str, Drawing]:
     return {"kernels": Drawing(figure, title, sentence, alt)}
 
 
-def _grid(ax, filters: np.ndarray) -> None:
+def _grid(ax: Axes, filters: np.ndarray) -> None:
     """Filters side by side, on their own scales."""
     rows, columns = filters.shape[1:]
     gap = 1

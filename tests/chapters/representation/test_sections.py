@@ -1,0 +1,257 @@
+"""What is claimed of networks by their training images, and what figures and tables say of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from depthlens.chapters.representation import contents, data_size, depth, embedding, errors, kernels
+from depthlens.figures import style
+from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
+
+LEVEL = {"confidence_level": 0.95}
+SHARES = (0.0625, 0.25, 1.0)
+DIGITS = [f"{digit} - name" for digit in range(10)]
+
+
+def answers(*, dataset="mnist", architecture="net", seeds=(1, 2), shares=SHARES, exponent=-0.5,
+            wrong=1, deeper=True, n=40):  # fmt: skip
+    """Test answers: loss a power of the images; the deepest `wrong` of n images are wrong."""
+    tables = []
+    for seed in seeds:
+        for share in shares:
+            images = round(share * 1600)
+            label = np.array(DIGITS)[np.arange(n) % 10]
+            prediction = label.copy()
+            prediction[n - wrong :] = np.array(DIGITS)[(np.arange(n) + 5)[n - wrong :] % 10]
+            depths = np.arange(n, dtype=float) * (1.5 - share if deeper else 0.5 + share)
+            depths[0] = np.nan
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "dataset": dataset, "architecture": architecture, "train_examples": 1600,
+                        "share": share, "seed": seed, "example_id": np.arange(n), "label": label,
+                        "prediction": prediction, "loss": images**exponent + 0.001 * seed * 0,
+                        "confidence": 0.9, "depth": np.floor(depths), "n_probes": 60,
+                        "images": images, "train_loss": 0.5 * images**exponent,
+                        "train_accuracy": 0.99,
+                    }
+                )
+            )  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+def filters(*, smooth: bool, seeds=(1, 2)):
+    """Filters of 4×4: drawn before; after, a step along the rows if smooth, drawn again if not."""
+    tables = []
+    for seed in seeds:
+        generator = np.random.default_rng(seed)
+        for moment in ("before", "after"):
+            weights = generator.normal(size=(3, 1, 4, 4))
+            if moment == "after" and smooth:
+                weights = np.tile(np.array([-1.0, -1, 1, 1])[:, None], (3, 1, 1, 4))
+            filter, channel, row, column = np.indices(weights.shape).reshape(4, -1)
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "dataset": "mnist", "architecture": "net", "train_examples": 1600,
+                        "seed": seed, "moment": moment, "filter": filter, "channel": channel,
+                        "row": row, "column": column, "weight": weights.ravel(),
+                    }
+                )
+            )  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+def features(*, purity=1.0, of_wrong=0.0, seeds=(1, 2), n=20):
+    """The last two images are wrong."""
+    tables = []
+    for seed in seeds:
+        label = np.array(DIGITS)[np.arange(n) % 10]
+        prediction = label.copy()
+        prediction[-2:] = DIGITS[0]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "dataset": "mnist", "architecture": "net", "train_examples": 1600,
+                    "seed": seed, "example_id": np.arange(n), "label": label,
+                    "prediction": prediction, "x": np.arange(n) * 1.0, "y": np.arange(n) * 2.0,
+                    "silhouette": 0.5, "purity": np.where(np.arange(n) < n - 2, purity, of_wrong),
+                    "neighbours": [(np.arange(1, 9) + place) % n for place in range(n)],
+                }
+            )
+        )  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+def pictures(*, seeds=(1, 2), n=40):
+    generator = np.random.default_rng(0)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "dataset": "mnist", "architecture": "net", "train_examples": 1600,
+                    "seed": seed, "example_id": np.arange(n),
+                    "label": np.array(DIGITS)[np.arange(n) % 10], "height": 3, "width": 4,
+                    "pixels": list(generator.integers(0, 255, (n, 12), dtype=np.uint8)),
+                }
+            )
+            for seed in seeds
+        ],
+        ignore_index=True,
+    )  # fmt: skip
+
+
+def tables(**options):
+    """Of both networks the same, but for the dataset of the second."""
+    own = {
+        "": answers(**options),
+        "_kernels": filters(smooth=True),
+        "_embedding": features(),
+        "_pictures": pictures(),
+    }
+    found = {}
+    for name, dataset in (("convnet", "mnist"), ("resnet", "shapes")):
+        for kind, table in own.items():
+            found[name + kind] = table.assign(dataset=dataset)
+    return found
+
+
+def findings(section, found):
+    return {(finding.id, finding.dataset): finding for finding in section.evaluate(found, **LEVEL)}
+
+
+def test_a_power_law_is_found_again():
+    images = np.array([10.0, 100.0, 1000.0])
+    factor, exponent, explained = data_size.power_law(images, 3 * images**-0.4)
+    assert (factor, exponent, explained) == pytest.approx((3, -0.4, 1))
+
+
+@pytest.mark.parametrize(
+    ("exponent", "verdict"), [(-0.5, SUPPORTED), (-0.3, NOT_SUPPORTED), (-0.7, NOT_SUPPORTED)]
+)
+def test_ten_times_the_images_leave_what_the_power_says(exponent, verdict):
+    found = findings(data_size, tables(exponent=exponent))["ten-times-the-data", "mnist"]
+    assert found.value == pytest.approx(10**exponent) and found.verdict == verdict
+
+
+def test_claims_about_mnist_are_about_mnist():
+    found = findings(data_size, tables(wrong=1))
+    assert found["mnist-accuracy", "mnist"].value == pytest.approx(39 / 40)
+    assert found["mnist-accuracy", "mnist"].verdict == NOT_SUPPORTED
+    assert found["mnist-sixteenth", "mnist"].value == pytest.approx(39 / 40)
+    assert found["mnist-loss", "mnist"].value == pytest.approx(1600**-0.5)
+    assert found["mnist-loss", "shapes"].verdict.endswith("because it is about MNIST")
+    without = findings(data_size, tables(shares=(0.25, 0.5, 1.0)))
+    assert "a sixteenth" in without["mnist-sixteenth", "mnist"].verdict
+
+
+def test_two_sizes_make_no_law():
+    found = findings(data_size, tables(shares=(0.5, 1.0)))["power-law", "mnist"]
+    assert "fewer than three sizes" in found.verdict
+
+
+def test_drawn_weights_are_rough_and_steps_are_not():
+    drawn = np.random.default_rng(0).normal(size=(400, 9, 9))
+    assert kernels.roughness(drawn) == pytest.approx(1, abs=0.02)
+    step = np.tile(np.array([-1.0, -1, 1, 1])[:, None], (1, 1, 4))
+    # 12 differences along columns are 0; of 12 along rows 4 are 2: 16 / 24 over 2 · 16 / 15.
+    assert kernels.roughness(step) == pytest.approx(16 / 24 / (2 * 16 / 15))
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_filters_that_become_smooth(smooth):
+    found = tables()
+    found["convnet_kernels"] = filters(smooth=smooth)
+    finding = findings(kernels, found)["filters-become-smooth", "mnist"]
+    values = [
+        kernels.roughness(kernels.filters_of(found["convnet_kernels"], seed, "after"))
+        - kernels.roughness(kernels.filters_of(found["convnet_kernels"], seed, "before"))
+        for seed in (1, 2)
+    ]
+    assert finding.value == pytest.approx(np.mean(values))
+    assert (finding.verdict == SUPPORTED) == (np.mean(values) < 0)
+
+
+def test_pairs_of_classes_have_places():
+    matrix = np.array([[9, 3, 0], [1, 9, 2], [0, 2, 9]])  # 0 with 1: 4, 1 with 2: 4, 0 with 2: 0
+    assert [errors.pair_rank(matrix, *pair) for pair in ((0, 1), (1, 2), (0, 2))] == [1, 1, 3]
+
+
+def test_confused_digits_are_found():
+    table = answers(wrong=0)
+    rows = (table["label"] == "4 - name") & (table["example_id"] == 4)
+    table.loc[rows, "prediction"] = "9 - name"
+    found = {**tables(), "convnet": table}
+    four_nine = findings(errors, found)["confused-four-and-nine", "mnist"]
+    assert four_nine.value == 1 and four_nine.verdict == SUPPORTED
+    # All other pairs share the second place.
+    assert findings(errors, found)["confused-zero-and-six", "mnist"].value == 2
+    shapes = table.replace({name: f"shape{name[0]}" for name in DIGITS})
+    found["convnet"] = shapes
+    assert "not digits" in findings(errors, found)["confused-four-and-nine", "mnist"].verdict
+
+
+def test_purity_is_a_mean_and_wrong_images_have_their_own():
+    found = findings(embedding, tables())
+    assert found["neighbours-share-the-label", "mnist"].value == pytest.approx(0.9)
+    lie = found["wrong-images-lie-among-others", "mnist"]
+    assert lie.value == -1 and lie.verdict == SUPPORTED
+    same = {**tables(), "convnet_embedding": features(purity=1.0, of_wrong=1.0)}
+    found = findings(embedding, same)
+    assert found["neighbours-share-the-label", "mnist"].verdict == SUPPORTED
+    assert found["wrong-images-lie-among-others", "mnist"].verdict == NOT_SUPPORTED
+
+
+def test_depth_by_number_of_images():
+    table = answers()
+    by_share = table[table["seed"] == 1].groupby("share")["depth"].mean()
+    found = findings(depth, tables())
+    shallower = found["shallower-with-more-images", "mnist"]
+    assert shallower.value == pytest.approx(by_share[1.0] - by_share[0.0625])
+    assert shallower.verdict == SUPPORTED
+    assert found["same-images-stay-deep", "mnist"].value == pytest.approx(1, abs=0.01)
+    # 39 images have a depth; the deepest is wrong: 1 of 19, none of the shallow ones.
+    assert found["deep-images-wrong", "mnist"].value == pytest.approx(1 / 19)
+    deeper = findings(depth, tables(deeper=False))["shallower-with-more-images", "mnist"]
+    assert deeper.verdict == NOT_SUPPORTED
+
+
+def test_one_share_says_nothing_of_more():
+    found = findings(depth, tables(shares=(1.0,)))
+    assert "one share" in found["same-images-stay-deep", "mnist"].verdict
+
+
+@pytest.mark.parametrize("options", [{}, {"seeds": (1,)}, {"shares": (1.0,)}, {"wrong": 0}])
+def test_every_section_draws_its_figures_and_tables(options):
+    found = tables(**options)
+    for part in contents.SECTIONS:
+        section = {
+            "data_size": data_size, "kernels": kernels, "errors": errors, "embedding": embedding,
+            "depth": depth,
+        }[part.name]  # fmt: skip
+        own = {name: found[name] for name in part.tables}
+        with style.styled():
+            drawn = section.draw(own, **LEVEL)
+        assert set(drawn) == set(part.figures)
+        assert all(drawing.sentence.endswith(".") and drawing.alt for drawing in drawn.values())
+        assert section.report_tables(own, **LEVEL)
+
+
+def test_sentences_say_what_was_found():
+    with style.styled():
+        loss = data_size.draw(tables(exponent=-0.5), **LEVEL)["loss_by_images"]
+        wrong = errors.draw(tables(wrong=2), **LEVEL)["errors"]
+    assert "leave 32 % of the test loss" in loss.sentence
+    assert "5.0 % of the answers of net on mnist" in wrong.sentence
+
+
+def test_cells_of_both_networks_are_asked_for():
+    block = {
+        "seeds": [1, 2], "shares": [0.25, 1.0], "n_neighbors": 5, "embedded": 100,
+        "convnet": {"dataset": "mnist", "architecture": "a", "train_examples": 400},
+        "resnet": {"dataset": "shapes", "architecture": "b", "train_examples": 800},
+    }  # fmt: skip
+    convnet, resnet = contents.sweeps(block)
+    assert len(convnet.cells) == 4 and convnet.settings["references"] == 100
+    assert resnet.tables == ("resnet", "resnet_kernels", "resnet_embedding", "resnet_pictures")
+    assert "dataset" not in resnet.settings["recipe"]
