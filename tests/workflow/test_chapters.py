@@ -44,7 +44,7 @@ def test_every_section_has_figures_and_claims_with_verdicts(made, chapter):
             claims = list(csv.DictReader(file))
         assert claims and all(claim["verdict"] for claim in claims)
     with (folder / "claims.csv").open() as file:
-        ids = [(row["id"], row["dataset"]) for row in csv.DictReader(file)]
+        ids = [(row["id"], row["dataset"], row["model"]) for row in csv.DictReader(file)]
     assert len(ids) == len(set(ids))
 
 

@@ -241,8 +241,8 @@ def test_sentences_say_what_was_found():
     with style.styled():
         loss = data_size.draw(tables(exponent=-0.5), **LEVEL)["loss_by_images"]
         wrong = errors.draw(tables(wrong=2), **LEVEL)["errors"]
-    assert "leave 32 % of the test loss" in loss.sentence
-    assert "5.0 % of the answers of net on mnist" in wrong.sentence
+    assert "leave 32\u00a0% of the test loss" in loss.sentence
+    assert "5.0\u00a0% of the answers of net on mnist" in wrong.sentence
 
 
 def test_cells_of_both_networks_are_asked_for():
