@@ -3,6 +3,7 @@
 Reads   data/{dataset}/{split}.parquet, config.yaml (chapters, figures)
 Makes   results/{chapter}/{table}/{cell}.parquet, results/{chapter}/{table}.parquet,
         reports/{chapter}/: index.html, claims.csv, figures
+        {reports}/ledger.html, ledger.csv: the claims of all chapters
 Steps   one cell of each sweep, the sweep, each section, the page; a target for each chapter
 """
 
@@ -174,3 +175,24 @@ for chapter in CHAPTERS:
             "depthlens chapter --chapter {params.chapter} --figures {params.folder:q}/figures"
             " --parts {params.folder:q}/sections --output {output.page:q}"
             " --claims {output.claims:q} --block {params.block:q} 2> >(tee {log:q} >&2)"
+
+
+rule ledger:
+    """All claims of all chapters as one page and one table; makes what is missing."""
+    input:
+        f"{REPORTS}/claims.csv",
+        [f"{study.chapter_folders(chapter)[1]}/claims.csv" for chapter in CHAPTERS],
+    output:
+        page=f"{REPORTS}/ledger.html",
+        table=f"{REPORTS}/ledger.csv",
+    log:
+        f"{REPORTS}/logs/ledger.log",
+    benchmark:
+        f"{REPORTS}/benchmarks/ledger.tsv"
+    conda:
+        "../envs/depthlens.yaml"
+    params:
+        code=study.digest("stages.ledger"),
+    shell:
+        "depthlens ledger {input:q} --output {output.page:q} --table {output.table:q}"
+        " 2> >(tee {log:q} >&2)"

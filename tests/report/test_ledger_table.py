@@ -4,7 +4,7 @@ from depthlens.ledger import Claim, Measurement, NotTestableError, Threshold, ju
 from depthlens.report.ledger_table import as_markdown, tally
 
 
-def finding(id: str, dataset: str, value: float | None):
+def finding(id: str, dataset: str, value: float | None, model: str = "m"):
     claim = Claim(
         chapter="c", id=id, statement=f"{id} holds.", source="s", measure="a|b",
         threshold=Threshold(at_least=-0.5),
@@ -14,7 +14,7 @@ def finding(id: str, dataset: str, value: float | None):
         if value is None
         else Measurement(value=value, low=value - 0.1, high=value + 0.1, n=3)
     )
-    return judge(claim, measured, dataset=dataset, model="m")
+    return judge(claim, measured, dataset=dataset, model=model)
 
 
 FINDINGS = [
@@ -35,3 +35,10 @@ def test_a_row_a_claim_and_a_column_a_dataset():
 
 def test_tally_counts_verdicts():
     assert tally(FINDINGS) == "1 supported, 1 not supported, 1 not testable"
+
+
+def test_two_networks_on_one_dataset_do_not_hide_each_other():
+    found = as_markdown([finding("x", "d", 1.0, "a"), finding("x", "d", -1.0, "b")])
+    header, _, row = found.splitlines()
+    assert header == "| claim | asked for | d, a | d, b |"
+    assert "✓ 1" in row and "✗ −1" in row

@@ -322,8 +322,17 @@ def section(sweeps: tuple[Path, ...], cfg: dict, **arguments: object) -> None:
 
 @cli.command()
 @click.argument("claims", type=_FILE, nargs=-1, required=True)
-def ledger(claims: tuple[Path, ...]) -> None:
-    """Print tables of CLAIMS (claims.csv) as Markdown."""
+@click.option("--output", type=_FILE, help="Page to write, instead of printing.")
+@click.option("--table", type=_FILE, help="CSV file of all claims to write beside the page.")
+def ledger(claims: tuple[Path, ...], output: Path | None, table: Path | None) -> None:
+    """Print tables of CLAIMS (claims.csv) as Markdown, or make one page and table of them."""
+    if (output is None) != (table is None):
+        raise click.UsageError("--output and --table go together")
+    if output is not None:
+        from depthlens.stages import ledger as stage
+
+        stage.run(claims=claims, output=output, table=table)
+        return
     from depthlens import ledger
     from depthlens.report.ledger_table import as_markdown
 

@@ -344,7 +344,8 @@ class Study:
         folders += [Path(self.ensemble_figures(card)) for card in self.ensembles()]
         for chapter in CHAPTERS:
             folders += [Path(of_chapter) for of_chapter in self.chapter_folders(chapter)]
-        found = [reports / name for name in ("index.html", "summary.json", "claims.csv")]
+        of_all = ("index.html", "summary.json", "claims.csv", "ledger.html", "ledger.csv")
+        found = [reports / name for name in of_all]
         if not self.card_is_pulled:
             found += [Path(file) for card in self.cards() for file in card.files]
         foreign = TRAINED if self.config.checkpoints.source == "pull" else ()

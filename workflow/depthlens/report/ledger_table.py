@@ -1,5 +1,6 @@
 """The ledger as a table in Markdown, for a page that is read without running anything."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from depthlens.ledger import Finding
@@ -14,25 +15,32 @@ def as_markdown(findings: Sequence[Finding]) -> str:
     Parameters
     ----------
     findings : sequence of Finding
-        In the order of the table; the datasets become columns in the order of their first finding.
+        In the order of the table; the datasets become columns in the order of their first finding,
+        one for each network where a claim was held against several on one dataset.
 
     Returns
     -------
     str
         ✓ held, ✗ did not hold, – not testable; then the value and its interval.
     """
-    datasets = list(dict.fromkeys(finding.dataset for finding in findings))
+    places = Counter((finding.chapter, finding.id, finding.dataset) for finding in findings)
+    several = {dataset for (_, _, dataset), n in places.items() if n > 1}
     claims: dict[str, dict[str, Finding]] = {}
+    columns: dict[str, None] = {}
     for finding in findings:
-        claims.setdefault(f"{finding.chapter}/{finding.id}", {})[finding.dataset] = finding
-    header = ["claim", "asked for", *datasets]
+        own = finding.dataset
+        if own in several:
+            own += f", {finding.model}"
+        columns[own] = None
+        claims.setdefault(f"{finding.chapter}/{finding.id}", {})[own] = finding
+    header = ["claim", "asked for", *columns]
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for of_claim in claims.values():
         first = next(iter(of_claim.values()))
         cells = [
             f"{first.statement} ({first.measure})",
             first.threshold.replace("-", "−"),
-            *(_cell(of_claim.get(dataset)) for dataset in datasets),
+            *(_cell(of_claim.get(column)) for column in columns),
         ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

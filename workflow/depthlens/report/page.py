@@ -167,11 +167,31 @@ class ChapterPage:
     @property
     def summary(self) -> str:
         """How many claims held."""
-        of = {kind: self.verdicts.count(kind) for kind in (SUPPORTED, NOT_SUPPORTED)}
-        rest = len(self.verdicts) - sum(of.values())
-        said = [f"{count(n)} {kind}" for kind, n in of.items()]
-        said += [f"{count(rest)} not testable here"] if rest else []
-        return f"Of {count(len(self.verdicts))} claims, each on one dataset, {joined(said)}."
+        return _summary(self.verdicts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerPage:
+    """The page of all claims."""
+
+    title: str
+    chapters: Table
+    claims: Table
+    verdicts: list[str]
+    """of all claims: supported, not supported or not testable"""
+
+    @property
+    def summary(self) -> str:
+        """How many claims held."""
+        return _summary(self.verdicts)
+
+
+def _summary(verdicts: Sequence[str]) -> str:
+    of = {kind: verdicts.count(kind) for kind in (SUPPORTED, NOT_SUPPORTED)}
+    rest = len(verdicts) - sum(of.values())
+    said = [f"{count(n)} {kind}" for kind, n in of.items()]
+    said += [f"{count(rest)} not testable here"] if rest else []
+    return f"Of {count(len(verdicts))} claims, each on one dataset, {joined(said)}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +232,11 @@ def render_examples(page: ExamplesPage) -> str:
 def render_chapter(page: ChapterPage) -> str:
     """The page of a chapter of experiments, as one HTML document; see `render`."""
     return _render("chapter.html", page=page)
+
+
+def render_ledger(page: LedgerPage) -> str:
+    """The page of all claims, as one HTML document; see `render`."""
+    return _render("ledger.html", page=page)
 
 
 def _render(template: str, **values: object) -> str:
