@@ -38,10 +38,11 @@ chaos: setup  ## kill, starve and damage a tiny study, over and over: about an h
 	python -m tests.workflow.chaos
 
 bench: RUN = results/shapes/resnet18/seed1
-bench: setup  ## measure the k-NN engine and the pipeline against their peers
+bench: setup  ## measure the k-NN engine, the pipeline and stacked training against their peers
 	snakemake $(RUN)/predictions/train.parquet $(RUN)/predictions/test.parquet
 	python -m benchmarks.knn $(RUN)
 	python benchmarks/pipeline.py
+	python -m benchmarks.stacked
 
 lint: setup  ## check code, workflow and configuration
 	ruff check

@@ -73,3 +73,14 @@ def test_generated_points_are_the_same_however_they_are_read(rows_at_once: int):
     points = Generated(64, 24, seed=5)
     pieces = [points.read(row, min(row + rows_at_once, 64)) for row in range(0, 64, rows_at_once)]
     np.testing.assert_array_equal(np.concatenate(pieces), points.read(0, 64))
+
+
+def test_training_at_once_is_measured_beside_a_plain_loop_with_the_same_accuracies():
+    command = [sys.executable, "-m", "benchmarks.stacked", "--quick"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")]
+    networks = {row[0].strip(): row for row in rows[2:]}
+    assert set(networks) == {"cnn", "mlp", "both"}
+    for name in ("cnn", "mlp"):
+        assert float(networks[name][6]) <= 0.01
