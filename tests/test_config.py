@@ -503,3 +503,29 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
     (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"c\.yaml"):
         config.load(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("shares", [0.5, 0.25, 1.0], "shares: must ascend and end with 1"),
+        ("shares", [0.25, 0.5], "shares: must ascend and end with 1"),
+        ("n_neighbors", 3750, "the smallest share of convnet.train_examples is 3750; lower it"),
+        ("embedded", 3001, "embedded: 3001, but resnet.test_examples is 3000; lower it"),
+    ],
+)
+def test_shares_and_neighbours_of_representation_fit(values, key, value, words):
+    values["chapters"]["representation"][key] = value
+    assert words in message(values)
+
+
+def test_neighbours_of_edges_fit(values):
+    values["chapters"]["inductive_bias"]["depth"]["n_neighbors"] = 150
+    assert "depth.n_neighbors: 150 neighbours of 150 training images; lower it" in message(values)
+
+
+def test_datasets_of_chapters_are_defined(values):
+    values["chapters"]["representation"]["convnet"]["dataset"] = "mnits"
+    said = message(values)
+    assert "chapters.representation.convnet.dataset: 'mnits' is not in the block datasets" in said
+    assert "mnist" in said
