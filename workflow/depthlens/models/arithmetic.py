@@ -66,7 +66,8 @@ def by_formula(network: nn.Sequential, *, size: int) -> list[Layer]:
     Parameters
     ----------
     network : torch.nn.Sequential
-        Of convolutions, poolings and layers that treat values one by one. Kernels are square.
+        Of convolutions, poolings and layers that treat values one by one. Kernels are square and
+        not dilated.
     size : int
         Rows and columns of the image.
     """
