@@ -66,7 +66,8 @@ def by_formula(network: nn.Sequential, *, size: int) -> list[Layer]:
     Parameters
     ----------
     network : torch.nn.Sequential
-        Of convolutions, poolings and layers that treat values one by one. Kernels are square.
+        Of convolutions, poolings and layers that treat values one by one. Kernels are square and
+        not dilated.
     size : int
         Rows and columns of the image.
     """
@@ -84,8 +85,13 @@ def by_formula(network: nn.Sequential, *, size: int) -> list[Layer]:
             )
         else:
             parameters = 0
-        same = is_convolution and module.padding == "same"
-        padding = kernel_size - 1 if same else 2 * _one(module.padding)
+        # Of both sides together: what is written as a word keeps the size, or is none.
+        of_words = {"same": kernel_size - 1, "valid": 0}
+        padding = (
+            of_words[module.padding]
+            if isinstance(module.padding, str)
+            else 2 * _one(module.padding)
+        )
         size = output_size(size, kernel_size=kernel_size, stride=stride, padding=padding)
         layers.append(
             Layer(

@@ -93,10 +93,11 @@ def relative_error(before: torch.Tensor, after: torch.Tensor, shift: int) -> flo
     coarse = IMAGE_SIZE // before.shape[-1]
     steps = shift // coarse
     size = before.shape[-1]
-    # A quarter of the features at each border also sees what lies beyond the image.
-    border = size // 4 if size > 1 else 0
-    kept = slice(border, size - border - steps) if size > 1 else slice(None)
-    there = slice(border + steps, size - border) if size > 1 else slice(None)
+    # At each border a quarter is left out, which also sees what lies beyond the image; less
+    # where a shift by half the image would leave nothing. Behind conv2 features still see borders.
+    border = min(size // 4, (size - steps - 1) // 2)
+    kept = slice(border, size - border - steps)
+    there = slice(border + steps, size - border)
     expected, found = before[:, :, kept, kept], after[:, :, there, there]
     scale = expected.square().mean().sqrt()
     return float((found - expected).square().mean().sqrt() / scale.clamp_min(1e-12))
