@@ -1,0 +1,131 @@
+"""Pooling, width and depth: what is claimed, and what figures and tables say of it."""
+
+import pandas as pd
+import pytest
+
+from depthlens.chapters.inductive_bias import contents, five_classes
+from depthlens.figures import style
+from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
+
+GLUE = "\u00a0"
+# Validation accuracy in percent at the end, by seed.
+POOLING = {"cnn": (80, 90, 85), "cnn_average": (70, 80, 75)}
+SIZES = {"cnn": (80, 90, 85), "cnn_wider": (85, 95, 90), "cnn_deeper": (70, 88, 82)}
+
+
+def course(ends, *, epochs=(0, 5, 10), seeds=3):
+    return pd.DataFrame(
+        {
+            "architecture": architecture, "seeds": "1+2+3", "dataset": "edges", "seed": seed,
+            "epoch": epoch, "split": split, "loss": 0.5,
+            "accuracy": (points / 100 if epoch == epochs[-1] else 0.2)
+            if split == "validation" else 1.0,
+            "examples": 200 if split == "validation" else 50,
+        }
+        for architecture, accuracy in ends.items()
+        for seed, points in enumerate(accuracy[:seeds], start=1)
+        for epoch in epochs
+        for split in ("train", "validation")
+    )  # fmt: skip
+
+
+def of(pooling=POOLING, sizes=SIZES, **options):
+    return {"pooling": course(pooling, **options), "width_and_depth": course(sizes, **options)}
+
+
+def found(tables):
+    return {row.id: row for row in five_classes.evaluate(tables, confidence_level=0.95)}
+
+
+def drawn(tables):
+    with style.styled():
+        return five_classes.draw(tables, confidence_level=0.95)
+
+
+def test_claims_are_about_the_end_of_the_training():
+    rows = found(of())
+    assert {id: (round(row.value, 6), row.verdict) for id, row in rows.items()} == {
+        "maximum-beats-average": (0.10, SUPPORTED),
+        "wider-is-better": (0.05, SUPPORTED),
+        "deeper-is-better": (-0.05, NOT_SUPPORTED),  # mean of -10, -2 and -3 points
+    }
+    models = [row.model for row in rows.values()]
+    assert models == ["cnn + cnn_average", "cnn + cnn_wider", "cnn + cnn_deeper"]
+    assert {row.n for row in rows.values()} == {3}
+
+
+def test_claims_fail_and_hold_with_the_sign():
+    swapped = {"cnn": SIZES["cnn"], "cnn_wider": (70, 80, 75), "cnn_deeper": (81, 91, 86)}
+    rows = found(of({"cnn": POOLING["cnn_average"], "cnn_average": POOLING["cnn"]}, swapped))
+    assert [row.verdict for row in rows.values()] == [NOT_SUPPORTED, NOT_SUPPORTED, SUPPORTED]
+
+
+def test_an_interval_is_of_differences_within_a_seed():
+    row = found(of())["deeper-is-better"]
+    # Standard deviation of -10, -2 and -3 points: 4.3589; t of two degrees of freedom 4.3027.
+    assert row.high - row.value == pytest.approx(4.3027 * 0.043589 / 3**0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [
+        (of(seeds=1), "fewer than two seeds"),
+        (of(sizes={"cnn": SIZES["cnn"]}), "no networks of cnn_wider"),
+    ],
+)
+def test_what_was_not_trained_is_not_judged(tables, reason):
+    row = found(tables)["wider-is-better"]
+    assert row.kind == "not testable" and reason in row.verdict
+
+
+def test_sentences_say_accuracies_and_signed_differences():
+    drawings = drawn(of())
+    assert drawings["pooling"].sentence == (
+        "At the end the validation accuracy is 85.0 % with maximum pooling and 75.0 % with average "
+        "pooling (−10.0 percentage points, 95 % interval −10.0 … −10.0)."
+    ).replace(" %", f"{GLUE}%")
+    assert drawings["width_and_depth"].sentence == (
+        "At the end the validation accuracy is 85.0 % with the plain network, 90.0 % with six "
+        "filters (+5.0 percentage points, 95 % interval 5.0 … 5.0) and 80.0 % with four "
+        "convolutions (−5.0 percentage points, 95 % interval −15.8 … 5.8)."
+    ).replace(" %", f"{GLUE}%")
+
+
+def test_the_sentence_follows_when_the_sign_flips():
+    swapped = {"cnn": POOLING["cnn_average"], "cnn_average": POOLING["cnn"]}
+    sentence = drawn(of(swapped))["pooling"].sentence
+    assert f"85.0{GLUE}% with average pooling (+10.0 percentage points" in sentence
+
+
+@pytest.mark.parametrize("options", [{}, {"seeds": 1, "epochs": (1,)}])
+def test_figures_state_their_size_and_can_be_written(tmp_path, options):
+    figures = drawn(of(**options))
+    (section,) = [part for part in contents.SECTIONS if part.name == "five_classes"]
+    assert tuple(figures) == section.figures
+    for drawing in figures.values():
+        text = " ".join(text.get_text() for text in drawing.figure.texts)
+        assert "200 validation images" in text and "50 training images" in text
+        assert f"{options.get('seeds', 3)} seed" in text and f"95{GLUE}%" in text
+        assert "nan" not in drawing.sentence and "—" not in drawing.sentence
+        style.save(drawing.figure, tmp_path / "figure", dpi=40)
+
+
+def test_curves_and_dots_are_means_of_validation_accuracy():
+    course, end = drawn(of())["width_and_depth"].figure.axes
+    assert [line.get_ydata()[-1] for line in course.lines] == pytest.approx([0.85, 0.9, 0.8])
+    dots = [
+        line.get_ydata()[0]
+        for line in end.lines
+        if line.get_markersize() == 8 and line.get_marker() == "o"
+    ]
+    assert dots == pytest.approx([0.85, 0.9, 0.8])
+
+
+def test_tables_have_accuracy_and_difference_at_the_end():
+    pooling, sizes = five_classes.report_tables(of(), confidence_level=0.95)
+    assert (pooling.id, sizes.id) == ("table-pooling", "table-width-and-depth")
+    shown = [[cell.text for cell in row] for row in sizes.rows]
+    assert shown[0] == ["plain network", "0.850", "0.726 … 0.974", "—", "—", "3"]
+    assert shown[1] == ["six filters", "0.900", "0.776 … 1.024", "0.050", "0.050 … 0.050", "3"]
+    assert shown[2][3] == "−0.050"
+    assert len(pooling.rows) == 2
