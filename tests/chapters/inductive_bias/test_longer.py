@@ -1,0 +1,169 @@
+"""Longer training: what is claimed, and what figures and tables say of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from depthlens.chapters.inductive_bias import contents, longer, steps
+from depthlens.figures import style
+from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
+
+# Loss and accuracy on validation images after 2 and 6 passes, of the first seed.
+SCORES = {"cnn": ((0.5, 0.8), (0.3, 0.9)), "mlp": ((0.6, 0.6), (0.9, 0.7))}
+# Confidence and number of right answers of ten.
+ANSWERS = {"cnn": ((0.85, 8), (0.95, 9)), "mlp": ((0.75, 6), (0.95, 7))}
+STEP = np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1]], float)
+# As much of a step as of what is at right angles to both.
+HALF = STEP + np.array([[1, -2, 1], [0, 0, 0], [-1, 2, -1]]) / np.sqrt(2)
+CORNERS = np.array([[1, 0, -1], [0, 0, 0], [-1, 0, 1]], float)
+
+
+def made(*, seeds=(1, 2), scores=SCORES, answers=ANSWERS, epochs=(2, 6), after=(STEP, HALF)):
+    scored, said, weights = [], [], []
+    for seed in seeds:
+        for name in scores:
+            common = {"architecture": name, "seeds": "1+2", "dataset": "edges", "seed": seed}
+            for epoch, (loss, accuracy) in zip((2, 6), scores[name], strict=True):
+                # The second seed is worse by as much at both times.
+                worse = 0.1 * (seed - 1)
+                for split, n in (("train", 30), ("validation", 10)):
+                    here = (loss + worse, accuracy - worse) if n == 10 else (0.1, 1.0)
+                    scored.append(
+                        {**common, "epoch": epoch, "split": split, "loss": here[0],
+                         "accuracy": here[1], "examples": n}
+                    )  # fmt: skip
+            for epoch, (confidence, right) in zip((2, 6), answers[name], strict=True):
+                if epoch in epochs:
+                    said += [
+                        {**common, "epoch": epoch, "example": i, "label": "none",
+                         "prediction": "none" if i < right else "vertical",
+                         "confidence": confidence}
+                        for i in range(10)
+                    ]  # fmt: skip
+        for moment, filters in (("before", (CORNERS, CORNERS)), ("after", after)):
+            weights += [
+                {"architecture": "cnn", "seeds": "1+2", "dataset": "edges", "seed": seed,
+                 "moment": moment, "filter": i, "row": row, "column": column, "weight": weight + 7}
+                for i, own in enumerate(filters) for (row, column), weight in np.ndenumerate(own)
+            ]  # fmt: skip
+    frames = map(pd.DataFrame, (scored, said, weights))
+    return dict(zip(("longer", "longer_answers", "longer_kernels"), frames, strict=True))
+
+
+def found(tables):
+    return {row.id: row for row in longer.evaluate(tables, confidence_level=0.95)}
+
+
+def drawn(tables):
+    with style.styled():
+        return longer.draw(tables, confidence_level=0.95)
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    """The figures of what `made` makes if nothing else is asked for."""
+    return drawn(made())
+
+
+def test_claims_are_the_differences_that_they_name():
+    rows = found(made())
+    assert {id: (round(row.value, 6), row.verdict) for id, row in rows.items()} == {
+        "mlp-loss-rises": (0.3, SUPPORTED),
+        "mlp-accuracy-rises": (0.1, SUPPORTED),
+        # From |0.75 − 0.6| to |0.95 − 0.7|.
+        "mlp-calibration-worsens": (0.1, SUPPORTED),
+        # 0.25 less |0.95 − 0.9|.
+        "cnn-calibrated": (0.2, SUPPORTED),
+        # The mean of 1 and √½; corners have nothing of a step.
+        "kernels-become-edge-detectors": (round((1 + np.sqrt(0.5)) / 2, 6), SUPPORTED),
+    }
+    assert [row.model for row in rows.values()] == ["mlp"] * 3 + ["cnn + mlp", "cnn"]
+    assert all(row.n == 2 for row in rows.values())
+
+
+def test_claims_fail_where_the_signs_are_turned():
+    rows = found(
+        made(
+            scores=SCORES | {"mlp": ((0.9, 0.7), (0.6, 0.6))},
+            answers={"cnn": ANSWERS["mlp"], "mlp": ((0.75, 6), (0.95, 9))},
+            after=(CORNERS, CORNERS),
+        )
+    )
+    assert {row.verdict for row in rows.values()} == {NOT_SUPPORTED}
+
+
+def test_without_longer_training_nothing_is_said_of_it():
+    rows = found(made(epochs=(6,)))
+    for id in ("mlp-loss-rises", "mlp-accuracy-rises", "mlp-calibration-worsens"):
+        assert "no network was trained for longer" in rows[id].verdict
+    assert rows["cnn-calibrated"].verdict == SUPPORTED
+    drawings = drawn(made(epochs=(6,)))
+    assert "After 6 passes the validation loss" in drawings["longer"].sentence
+    assert "calibration error, after 6 passes" in drawings["calibration"].sentence
+
+
+def test_one_seed_is_not_judged_but_drawn(tmp_path):
+    tables = made(seeds=(1,))
+    assert {row.kind for row in found(tables).values()} == {"not testable"}
+    for drawing in drawn(tables).values():
+        style.save(drawing.figure, tmp_path / "figure", dpi=40)
+
+
+def test_likeness_is_the_cosine_with_the_nearer_step():
+    turned = -3 * STEP.T + 5
+    assert steps.likeness(np.stack([STEP, turned, CORNERS, 0 * STEP + 4])) == pytest.approx(
+        [1, 1, 0, 0]
+    )
+    # (−1, −1; 1, 1) has no middle line; a single corner is as near to either step.
+    assert steps.likeness(np.array([[[1.0, 0], [0, 0]]])) == pytest.approx([1 / np.sqrt(3)])
+    assert steps.steps(2).tolist() == [[[-1, -1], [1, 1]], [[-1, 1], [-1, 1]]]
+
+
+def test_figures_are_those_of_the_section_and_say_what_the_tables_hold(drawings, tmp_path):
+    (section,) = [part for part in contents.SECTIONS if part.name == "longer"]
+    assert tuple(drawings) == section.figures
+    # Means over two seeds, of which the second is worse by 0.1.
+    assert (
+        "the validation loss of the MLP rises from 0.65 nats to 0.95 nats and its accuracy rises "
+        "from 55.0\u00a0% to 65.0\u00a0%" in drawings["longer"].sentence
+    )
+    assert "convolutional network falls from 0.55 nats to 0.35" in drawings["longer"].sentence
+    assert "the MLP rises from 0.150 to 0.250" in drawings["calibration"].sentence
+    assert "rises from 0.00 to 0.85" in drawings["kernels"].sentence
+    for drawing in drawings.values():
+        text = " ".join(text.get_text() for text in drawing.figure.texts)
+        assert "2 seeds" in text
+        style.save(drawing.figure, tmp_path / "figure", dpi=40)
+
+
+def test_sentences_follow_the_sign():
+    tables = made(scores=SCORES | {"mlp": ((0.9, 0.7), (0.6, 0.7))}, after=(CORNERS, CORNERS))
+    drawings = drawn(tables)
+    assert (
+        "the MLP falls from 0.95 nats to 0.65 nats and its accuracy stays at 65.0\u00a0%"
+        in drawings["longer"].sentence
+    )
+    assert "stays at 0.00" in drawings["kernels"].sentence
+
+
+def test_diagrams_write_the_error_and_count_answers_of_all_seeds(drawings):
+    figure = drawings["calibration"].figure
+    text = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert "expected\ncalibration error\n0.250\n[0.250, 0.250]" in text
+    assert text.count("20") == 4
+
+
+def test_at_most_four_seeds_show_their_filters():
+    figure = drawn(made(seeds=range(1, 7)))["kernels"].figure
+    assert len(figure.axes[0].images) == 4 * 2 * 2
+    assert {image.get_clim() for image in figure.axes[0].images} == {
+        (-8 - np.sqrt(2), 8 + np.sqrt(2))
+    }
+
+
+def test_tables_hold_scores_and_likeness():
+    scores, likeness = longer.report_tables(made(), confidence_level=0.95)
+    last = dict(zip(scores.columns, [cell.text for cell in scores.rows[-1]], strict=True))
+    assert (last["network"], last["passes"], last["loss"]) == ("MLP", "6", "0.950")
+    assert (last["calibration error"], last["seeds"]) == ("0.250", "2")
+    assert [row[1].text for row in likeness.rows] == ["0.000", "0.854"]
