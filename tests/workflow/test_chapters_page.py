@@ -20,12 +20,12 @@ def test_the_chapter_of_the_page_is_made(tmp_path):
     package = copy.folder / "workflow/depthlens"
     config = package / "config.py"
     for head, text in BLOCK.findall(page):
-        if head.startswith("workflow/"):
+        if head.endswith("/config.py"):
+            put(config, "class Chapters(Block):\n", text + "class Chapters(Block):\n")
+        elif head.startswith("workflow/"):
             file = copy.folder / head
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        elif text.startswith("class "):
-            put(config, "class Chapters(Block):\n", text + "class Chapters(Block):\n")
         else:
             smoke = (copy.folder / "tests/smoke.yaml").read_text()
             (copy.folder / "config.yaml").write_text(smoke + text)
