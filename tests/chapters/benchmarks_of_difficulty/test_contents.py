@@ -16,7 +16,7 @@ def block():
 def test_sweeps_have_the_names_that_sections_read(block):
     block["human"] = {"tiny_shapes": {"counts": "counts.npy", "labels": None}}
     names = {sweep.name for sweep in sweeps(block)}
-    assert {name for section in SECTIONS for name in section.sweeps} == names
+    assert {name for section in SECTIONS for name in section.tables} == names
 
 
 @pytest.mark.parametrize("human", [{}, {"tiny_shapes": {"counts": None, "labels": None}}])
