@@ -26,7 +26,7 @@ def test_a_damaged_file_is_reported_and_made_again(chaos):
 
 
 def test_of_two_at_once_one_makes_the_study(chaos):
-    assert chaos.twice("activations_resnet18").faults == []
+    assert chaos.twice("difficulty_figures").faults == []
 
 
 def test_a_figure_that_vanishes_before_the_page_is_made_is_drawn_again(chaos):
@@ -44,7 +44,7 @@ def test_a_file_that_vanishes_meanwhile_is_made_again(chaos):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_full_disk_is_one_message_and_loses_nothing(chaos):
-    assert chaos.full_disk("activations_resnet18", 2**16).faults == []
+    assert chaos.full_disk("difficulty_figures", 2**16).faults == []
 
 
 def test_trials_are_counted_by_fault_and_by_rule():

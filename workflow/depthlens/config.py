@@ -625,7 +625,7 @@ class EdgeTraining(Block):
 class EdgeSizes(Block):
     """How networks are trained on several numbers of images of edges."""
 
-    images: Annotated[list[EdgeImages], Field(min_length=2), AfterValidator(_unique)] = Field(
+    images: Annotated[list[EdgeImages], Field(min_length=1), AfterValidator(_unique)] = Field(
         description="training images a class, ascending"
     )
     learning_rate: Number = Field(gt=0, le=10, description="of SGD, constant")
@@ -655,7 +655,7 @@ class Permuted(EdgeSizes):
     """Images whose pixels are all moved alike."""
 
     weight_decay: Number = Field(ge=0, le=1, description="of SGD")
-    kernel_sizes: Annotated[list[KernelSize], Field(min_length=2), AfterValidator(_unique)] = Field(
+    kernel_sizes: Annotated[list[KernelSize], Field(min_length=1), AfterValidator(_unique)] = Field(
         description="of convolutions; the first is that of every number of images"
     )
 
@@ -663,7 +663,7 @@ class Permuted(EdgeSizes):
 class EdgeSearch(Block):
     """A random search over learning rate, epochs and kernel size."""
 
-    budget: int = Field(ge=2, le=1000, description="candidates of each network")
+    budget: int = Field(ge=1, le=1000, description="candidates of each network")
     images: EdgeImages = Field(description="training images a class")
     learning_rate: Annotated[list[Number], Field(min_length=2, max_length=2)] = Field(
         description="drawn between these, its logarithm uniformly"

@@ -43,7 +43,7 @@ def changed(**keys):
         ({"few_images__images": [10, 20, 30, 40, 50, 60]}, {"few_images", "edge_detectors"}),
         ({"matching": [100, 200, 400, 800, 1600, 3200]}, {"matching"}),
         ({"search__budget": 14}, {"search"}),
-        ({"permuted__kernel_sizes": [3, 5, 7, 9]}, {"permuted_kernel_size"}),
+        ({"permuted__kernel_sizes": [3, 5, 7, 9]}, {"permuted_kernel_size", "convolutions"}),
     ],
 )
 def test_a_longer_list_asks_for_more_cells_of_its_own_sweeps(keys, sweeps):

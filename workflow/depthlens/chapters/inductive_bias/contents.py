@@ -246,7 +246,7 @@ def sweeps(block: Mapping) -> list[Sweep]:
         sweep(
             "convolutions",
             "convolutions",
-            grid(architecture=["cnn", "cnn_deeper"], kernel_size=[3, 5, 7]),
+            grid(architecture=["cnn", "cnn_deeper"], kernel_size=permuted["kernel_sizes"]),
             {},
         ),
         sweep(
