@@ -305,7 +305,7 @@ def gather(cells: tuple[Path, ...], output: Path) -> None:
 
 
 @cli.command()
-@click.argument("sweeps", type=_FILE, nargs=-1)
+@click.argument("files", type=_FILE, nargs=-1)
 @click.option("--chapter", required=True, help="Package below depthlens.chapters.")
 @click.option("--section", required=True, help="Module of that package.")
 @_file("--output", "Folder for the figures and captions.json.")
@@ -313,11 +313,11 @@ def gather(cells: tuple[Path, ...], output: Path) -> None:
 @_file("--contents", "JSON of the tables of the page to write.")
 @click.option("--confidence-level", type=float, required=True, help="Of every interval.")
 @_cfg("figures")
-def section(sweeps: tuple[Path, ...], cfg: dict, **arguments: object) -> None:
-    """Hold the claims of a section against the tables SWEEPS, and draw its figures."""
+def section(files: tuple[Path, ...], cfg: dict, **arguments: object) -> None:
+    """Hold the claims of a section against the tables FILES, and draw its figures."""
     from depthlens.stages import section
 
-    section.run(sweeps={path.stem: path for path in sweeps}, dpi=cfg["dpi"], **arguments)
+    section.run(files={path.stem: path for path in files}, dpi=cfg["dpi"], **arguments)
 
 
 @cli.command()

@@ -70,7 +70,7 @@ def test_an_interval_is_of_differences_within_a_seed():
     ("tables", "reason"),
     [
         (of(seeds=1), "fewer than two seeds"),
-        (of(sizes={"cnn": SIZES["cnn"]}), "no networks of cnn_wider"),
+        (of(sizes={"cnn": SIZES["cnn"]}), "the sweep has no six filters"),
     ],
 )
 def test_what_was_not_trained_is_not_judged(tables, reason):

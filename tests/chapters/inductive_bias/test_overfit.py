@@ -59,7 +59,7 @@ def test_only_the_last_epoch_counts():
     ("ends", "reason"),
     [
         ({name: seeds[:1] for name, seeds in ENDS.items()}, "fewer than two seeds"),
-        ({"cnn": ENDS["cnn"]}, "no networks of mlp"),
+        ({"cnn": ENDS["cnn"]}, "the sweep has no MLP"),
     ],
 )
 def test_what_was_not_trained_is_not_judged(ends, reason):

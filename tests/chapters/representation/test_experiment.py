@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from sklearn.neighbors import NearestNeighbors
+from torch.nn import functional
 
 from depthlens.chapters.representation.experiments import networks
 from depthlens.datasets import shapes
@@ -62,11 +64,33 @@ def test_every_test_image_has_an_answer_and_embedded_ones_a_depth(whole):
     assert answers["depth"].dropna().between(0, answers["n_probes"].iloc[0]).all()
     assert set(answers["images"]) == {96}
     assert set(answers["prediction"]) <= set(shapes.CLASSES)
-    right = answers["label"] == answers["prediction"]
-    # Loss is the negative logarithm of the label's probability, which is the confidence if right.
-    np.testing.assert_allclose(
-        answers["loss"][right], -np.log(answers["confidence"][right]), rtol=1e-4
-    )
+
+
+def test_answers_and_losses_are_those_of_the_network(images, monkeypatch):
+    """Of training and of test images, at the end of the training, in evaluation mode."""
+    seen = {}
+    fit = networks.trial.fit
+
+    def spy(train, test, **options):
+        seen["train"], seen["network"] = train, options["network"]
+        return fit(train, test, **options)
+
+    monkeypatch.setattr(networks.trial, "fit", spy)
+    answers = made(images)["convnet"]
+    network = seen["network"].eval()
+    _, test = images["shapes"]
+    for split, rows in ((test, answers["example_id"]), (seen["train"], slice(None))):
+        with torch.inference_mode():
+            logits = network(torch.tensor(split.images[rows]).float() / 255)
+        labels = torch.tensor(split.labels[rows]).long()
+        loss = functional.cross_entropy(logits, labels, reduction="none").numpy()
+        right = (logits.argmax(1) == labels).numpy()
+        if split is test:
+            np.testing.assert_allclose(answers["loss"], loss, rtol=1e-4, atol=1e-6)
+            assert np.array_equal(answers["label"] == answers["prediction"], right)
+        else:
+            assert answers["train_loss"].iloc[0] == pytest.approx(loss.mean(), rel=1e-4)
+            assert answers["train_accuracy"].iloc[0] == pytest.approx(right.mean())
 
 
 def test_neighbours_are_those_of_scikit_learn(images, whole, monkeypatch):
@@ -100,7 +124,7 @@ def test_a_part_of_the_images_has_answers_only(images):
 
 def test_smaller_parts_lie_within_larger_ones_with_classes_in_equal_shares(images):
     train, _ = images["shapes"]
-    parts = [networks._first(train, n, 3) for n in (12, 24, 96)]
+    parts = [networks._part(train, n, 3) for n in (12, 24, 96)]
     for small, large in itertools.pairwise(parts):
         assert set(small.example_id) <= set(large.example_id)
     assert all(np.ptp(np.bincount(part.labels)) == 0 for part in parts)

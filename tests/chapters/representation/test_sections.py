@@ -30,8 +30,8 @@ def answers(*, dataset="mnist", architecture="net", seeds=(1, 2), shares=SHARES,
                     {
                         "dataset": dataset, "architecture": architecture, "train_examples": 1600,
                         "share": share, "seed": seed, "example_id": np.arange(n), "label": label,
-                        "prediction": prediction, "loss": images**exponent + 0.001 * seed * 0,
-                        "confidence": 0.9, "depth": np.floor(depths), "n_probes": 60,
+                        "prediction": prediction, "loss": images**exponent,
+                        "depth": np.floor(depths), "n_probes": 60,
                         "images": images, "train_loss": 0.5 * images**exponent,
                         "train_accuracy": 0.99,
                     }

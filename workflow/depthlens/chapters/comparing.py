@@ -149,6 +149,20 @@ def fit_to_means(rows: Sequence[Axes], means: pd.Series) -> None:
         axes.set_ylim(max(0.0, least - room), min(1.0, most + room))
 
 
+def mean_cells(found: pd.Series) -> tuple[Cell, Cell]:
+    """What a table of the page shows of a mean over seeds: the mean, and its interval.
+
+    Parameters
+    ----------
+    found : Series
+        A row of what `over_seeds` gives.
+    """
+    return (
+        Cell(number(found["mean"], 3), float(found["mean"])),
+        Cell(f"{number(found['low'], 3)} … {number(found['high'], 3)}", float(found["low"])),
+    )
+
+
 def mean_rows(
     table: pd.DataFrame,
     keys: Sequence[str],
@@ -171,8 +185,7 @@ def mean_rows(
     return [
         [
             *(write(row[key]) for key, write in zip(keys, written, strict=True)),
-            Cell(number(row["mean"], 3), float(row["mean"])),
-            Cell(f"{number(row['low'], 3)} … {number(row['high'], 3)}", float(row["low"])),
+            *mean_cells(row),
             Cell(str(row["n"]), int(row["n"])),
         ]
         for _, row in found.iterrows()

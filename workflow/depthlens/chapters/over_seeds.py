@@ -68,7 +68,9 @@ def mean_over_seeds(values: Sequence[float], *, confidence_level: float) -> Meas
     if len(values) < 2:
         raise NotTestableError("fewer than two seeds were measured")
     low, high = intervals.mean(values, confidence_level=confidence_level)
-    return Measurement(value=float(np.mean(values)), low=low, high=high, n=len(values))
+    # What rounding leaves of differences that cancel is not above 0.
+    value = float(np.round(np.mean(values), 12))
+    return Measurement(value=value, low=low, high=high, n=len(values))
 
 
 def judge_each(

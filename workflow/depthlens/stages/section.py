@@ -15,7 +15,7 @@ def run(
     *,
     chapter: str,
     section: str,
-    sweeps: Mapping[str, Path],
+    files: Mapping[str, Path],
     output: Path,
     claims: Path,
     contents: Path,
@@ -28,8 +28,8 @@ def run(
     ----------
     chapter, section : str
         Package below `depthlens.chapters`, and module in it.
-    sweeps : mapping of name to path
-        Table of each sweep that the section reads.
+    files : mapping of name to path
+        Of the tables that the section reads.
     output : path
         Folder of the figures.
     claims : path
@@ -41,7 +41,7 @@ def run(
         Pixels an inch.
     """
     module = importlib.import_module(f"depthlens.chapters.{chapter}.{section}")
-    found = {name: tables.read(path).to_pandas() for name, path in sweeps.items()}
+    found = {name: tables.read(path).to_pandas() for name, path in files.items()}
     level = {"confidence_level": confidence_level}
     ledger.write(claims, module.evaluate(found, **level))
     with style.styled():

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from depthlens.chapters import comparing
-from depthlens.chapters.inductive_bias.mean_cells import mean_cells
+from depthlens.chapters.comparing import mean_cells
 from depthlens.chapters.inductive_bias.words import NETWORKS
 from depthlens.chapters.over_seeds import judge_each, over_seeds
 from depthlens.figures import plots

@@ -6,6 +6,7 @@ import pandas as pd
 
 from depthlens.chapters import comparing
 from depthlens.chapters.comparing import Terms
+from depthlens.chapters.inductive_bias.judging import judge_networks
 from depthlens.ledger import Claim, Finding
 
 
@@ -42,16 +43,14 @@ def judged_at_the_end(
     confidence_level : float
     """
     ends = at_the_end(table, split)
-    findings = []
-    for claim in claims:
-        wanted = terms[claim.id]
-        rows = ends[ends["architecture"].isin([name for _, name in wanted])]
-        findings += comparing.judged(
-            [claim],
-            # Without any network of the claim its verdict says so, beside those that there are.
-            ends if rows.empty else rows,
-            by_seed=accuracies,
-            terms={claim.id: lambda _, wanted=wanted: wanted},
+    return [
+        finding
+        for claim in claims
+        for finding in judge_networks(
+            claim,
+            [name for _, name in terms[claim.id]],
+            lambda rows, wanted=terms[claim.id]: comparing.difference(accuracies(rows), wanted),
+            ends,
             confidence_level=confidence_level,
         )
-    return findings
+    ]

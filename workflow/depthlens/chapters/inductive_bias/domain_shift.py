@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from depthlens.chapters import comparing
+from depthlens.chapters.comparing import mean_cells
 from depthlens.chapters.inductive_bias import domain_shift_figures
 from depthlens.chapters.inductive_bias.domain_shift_measures import RECIPES, at_the_end, mistakes
 from depthlens.chapters.inductive_bias.judging import judge_networks
-from depthlens.chapters.inductive_bias.mean_cells import mean_cells
 from depthlens.chapters.inductive_bias.words import NETWORKS
 from depthlens.chapters.over_seeds import over_seeds
 from depthlens.figures.style import Drawing

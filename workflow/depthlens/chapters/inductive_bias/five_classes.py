@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from depthlens.chapters import comparing
+from depthlens.chapters.comparing import mean_cells
 from depthlens.chapters.inductive_bias.by_epoch import accuracies, at_the_end, judged_at_the_end
-from depthlens.chapters.inductive_bias.mean_cells import mean_cells
 from depthlens.chapters.inductive_bias.words import COLOURS, NETWORKS, sizes_of
 from depthlens.chapters.over_seeds import over_seeds
 from depthlens.figures import plots, style

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from depthlens.chapters import comparing
+from depthlens.chapters.comparing import mean_cells
 from depthlens.chapters.inductive_bias import calibration, longer_figures, steps
 from depthlens.chapters.inductive_bias.judging import judge_networks
-from depthlens.chapters.inductive_bias.mean_cells import mean_cells
 from depthlens.chapters.inductive_bias.words import NETWORKS, sizes_of
 from depthlens.chapters.over_seeds import over_seeds
 from depthlens.figures.style import Drawing

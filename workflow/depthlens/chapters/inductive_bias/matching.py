@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from depthlens.chapters import comparing
+from depthlens.chapters.comparing import mean_cells
 from depthlens.chapters.inductive_bias import matching_figures
 from depthlens.chapters.inductive_bias.judging import judge_networks
 from depthlens.chapters.inductive_bias.matching_measures import all_sizes, chosen, needed
-from depthlens.chapters.inductive_bias.mean_cells import mean_cells
 from depthlens.chapters.inductive_bias.words import NETWORKS
 from depthlens.chapters.over_seeds import over_seeds
 from depthlens.figures.style import Drawing

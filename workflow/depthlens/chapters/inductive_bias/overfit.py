@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from depthlens.chapters import comparing
+from depthlens.chapters.comparing import mean_cells
 from depthlens.chapters.inductive_bias.by_epoch import at_the_end, judged_at_the_end
-from depthlens.chapters.inductive_bias.mean_cells import mean_cells
 from depthlens.chapters.inductive_bias.words import COLOURS, NETWORKS, sizes_of
 from depthlens.chapters.over_seeds import over_seeds
 from depthlens.figures import plots, style
@@ -23,7 +23,7 @@ _SPLITS = {"train": "training images", "validation": "validation images"}
 def _by_heart(name: str) -> Claim:
     return claim(
         f"{name}-learns-by-heart",
-        f"The {NETWORKS[name]} learns ten images a class by heart.",
+        f"The {NETWORKS[name]} learns a few images by heart.",
         "course material on inductive biases",
         f"training accuracy at the end, {NETWORKS[name]}",
         at_least=1.0,

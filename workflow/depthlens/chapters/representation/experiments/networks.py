@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_samples
 from torch import nn
@@ -16,8 +15,8 @@ from depthlens.knn.points import Array
 from depthlens.knn.search import nearest
 from depthlens.knn.sweep import Queries
 from depthlens.models import devices, inputs, networks
-from depthlens.scores.outputs import confidence
 from depthlens.tables import Images
+from depthlens.training import loop
 
 N_NEIGHBOURS = 8
 """of the embedding, of each test image"""
@@ -50,7 +49,7 @@ def experiment(
     -------
     dict of DataFrame
         {name}: one row a test image: `example_id`, `label`, `prediction` (names of classes),
-        `loss` (nats), `confidence`, `depth` (NaN where it was not computed), `n_probes`; and of
+        `loss` (nats), `depth` (NaN where it was not computed), `n_probes`; and of
         the network `images` it was trained on, `train_loss`, `train_accuracy` on them at the end.
 
         Of networks that saw all images, and without a row of others: {name}_kernels: of the first
@@ -66,8 +65,8 @@ def experiment(
     generator = np.random.default_rng([seed, 0])
     pool = trial.draw(full, recipe["train_examples"], generator)
     test = trial.draw(test, recipe["test_examples"], generator)
-    # The first images of one order: a larger share holds the smaller ones.
-    train = _first(pool, round(cell["share"] * len(pool.labels)), seed)
+    # One order, of which a share is the beginning: larger ones hold the smaller ones.
+    train = _part(pool, round(cell["share"] * len(pool.labels)), seed)
     channels = train.images.shape[1]
     prepare = inputs.prepare({"channels": channels})
     network = networks.build(
@@ -87,17 +86,18 @@ def experiment(
         progress=progress,
     )
     kernels.append(_kernels(network, "after"))
-    logits = _logits(network.eval(), test.images, prepare)
+    of_train, of_test = (_outcomes(network, split, prepare) for split in (train, test))
     embedded = trial.draw(test, settings["embedded"], np.random.default_rng([seed, 1]))
-    references = _first(train, settings["references"], seed)
+    references = _part(train, settings["references"], seed)
     _, seen = trial.see(
         network, references, [embedded], n_neighbors=settings["n_neighbors"], prepare=prepare
     )
-    answers = _answers(test, logits).assign(
+    answers = _answers(test, of_test).assign(
         depth=_of_some(test, embedded, seen.depth),
         n_probes=len(seen.probes),
         images=len(train.labels),
-        **_of_training(network, train, prepare),
+        train_loss=float(of_train.loss.mean(dtype=np.float64)),
+        train_accuracy=float((of_train.prediction == train.labels).mean()),
     )
     whole = cell["share"] == 1
     features = _features_of(embedded, seen) if whole else _NO_FEATURES
@@ -109,54 +109,27 @@ def experiment(
     }
 
 
-def _first(split: Images, n: int, seed: int) -> Images:
-    """The first images of one order by the seed: more of them hold the fewer."""
-    order = np.random.default_rng([seed, 2]).permutation(len(split.labels))
-    labels = split.labels[order]
-    # The classes take turns, so that every beginning of the order has them in equal shares.
-    turn = np.empty(len(order), np.int64)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        turn[members] = np.arange(len(members))
-    return trial.take(split, np.sort(order[np.argsort(turn, kind="stable")[:n]]))
+def _part(split: Images, n: int, seed: int) -> Images:
+    """Some images, the classes in equal shares; more of them hold the fewer."""
+    return trial.draw(split, n, np.random.default_rng([seed, 2]))
 
 
-@torch.no_grad()
-def _logits(
-    network: nn.Module, images: NDArray[np.uint8], prepare: inputs.Prepare
-) -> NDArray[np.float64]:
-    device = trial.device_of(network)
-    parts = [
-        network(prepare(torch.tensor(images[start : start + _FORWARD_BATCH], device=device)))
-        for start in range(0, len(images), _FORWARD_BATCH)
-    ]
-    return torch.cat(parts).double().cpu().numpy()
-
-
-def _losses(logits: NDArray[np.float64], labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    return -log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
-
-
-def _answers(test: Images, logits: NDArray[np.float64]) -> pd.DataFrame:
+def _answers(test: Images, said: loop.Outcomes) -> pd.DataFrame:
     classes = np.array(test.classes)
     return pd.DataFrame(
         {
             "example_id": test.example_id,
             "label": classes[test.labels],
-            "prediction": classes[logits.argmax(1)],
-            "loss": _losses(logits, test.labels),
-            "confidence": confidence(logits.astype(np.float32)),
+            "prediction": classes[said.prediction],
+            "loss": said.loss,
         }
     )
 
 
-def _of_training(network: nn.Module, train: Images, prepare: inputs.Prepare) -> dict[str, float]:
-    """Loss and accuracy at the end, in evaluation mode, on the images it was trained on."""
-    logits = _logits(network, train.images, prepare)
-    return {
-        "train_loss": float(_losses(logits, train.labels).mean()),
-        "train_accuracy": float((logits.argmax(1) == train.labels).mean()),
-    }
+def _outcomes(network: nn.Module, split: Images, prepare: inputs.Prepare) -> loop.Outcomes:
+    device = trial.device_of(network)
+    images, labels = (torch.tensor(of, device=device) for of in (split.images, split.labels))
+    return loop.evaluate(network, images, labels, batch_size=_FORWARD_BATCH, prepare=prepare)
 
 
 def _of_some(test: Images, some: Images, values: NDArray[np.integer]) -> NDArray[np.float64]:
