@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from depthlens.chapters.chapter import Chapter, Section
 from depthlens.sweep import Cell, Sweep, grid, together
 
@@ -230,9 +228,14 @@ def sweeps(block: Mapping) -> list[Sweep]:
         learning("matching", of_few, architecture=["mlp"], images=block["matching"]),
         sweep(
             "search",
-            "learning",
-            _candidates(search, seeds),
-            {**three, "images": search["images"], "splits": ("train", "validation", "test")},
+            "search",
+            grid(architecture=both, candidate=range(1, search["budget"] + 1), seeds=seeds),
+            {
+                **three,
+                "images": search["images"],
+                "splits": ("train", "validation", "test"),
+                "search": {key: search[key] for key in ("learning_rate", "epochs", "kernel_size")},
+            },
         ),
         sweep(
             "filters",
@@ -272,25 +275,6 @@ def _training(block: Mapping) -> dict:
 
 def _middle(values: list[int]) -> int:
     return values[len(values) // 2]
-
-
-def _candidates(search: Mapping, seeds: list[str]) -> list[Cell]:
-    """Cells of a random search; a larger budget begins with those of a smaller one."""
-    generator = np.random.default_rng(0)
-    low, high = np.log(search["learning_rate"])
-    cells: list[Cell] = []
-    for candidate in range(1, search["budget"] + 1):
-        rate = float(f"{np.exp(generator.uniform(low, high)):.3g}")
-        epochs = int(generator.choice(search["epochs"]))
-        kernel_size = int(generator.choice(search["kernel_size"]))
-        drawn = {"candidate": candidate, "learning_rate": rate, "epochs": epochs}
-        for group in seeds:
-            cells.append(
-                {"architecture": "cnn", **drawn, "kernel_size": kernel_size, "seeds": group}
-            )
-            # An MLP has no kernels: the same draws but for that.
-            cells.append({"architecture": "mlp", **drawn, "kernel_size": 0, "seeds": group})
-    return cells
 
 
 CHAPTER = Chapter(
