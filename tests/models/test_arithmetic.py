@@ -100,6 +100,14 @@ def test_networks_with_stride_and_pooling_are_as_the_formulas_say(layers):
     assert len(by_formula) == len(layers) + 1
 
 
+def test_fields_larger_than_the_first_image_are_measured_whole():
+    network = nn.Sequential(
+        *(layer for _ in range(6) for layer in (nn.Conv2d(1, 1, 3, padding=1), nn.MaxPool2d(2)))
+    )
+    # Each pair doubles the steps: 1 + (2 + 1) · (1 + 2 + … + 32).
+    assert arithmetic.as_measured(network, size=64)[-1].receptive_field == 1 + 3 * 63
+
+
 @pytest.mark.parametrize("padding", ["same", "valid", 2])
 def test_padding_may_be_a_word_or_a_number(padding):
     network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=padding))

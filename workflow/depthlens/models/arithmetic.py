@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+_SMALLEST_IMAGE = 128
+"""rows and columns that a receptive field is first looked for in"""
 _LOCAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
@@ -153,14 +155,20 @@ def _local(network: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
 
 def _measured_field(layers: list[nn.Module], channels: int) -> int:
     plain = [_transparent(module) for module in layers]
-    image = torch.ones(1, channels, 512, 512, requires_grad=True)
-    seen = image
-    for module in plain:
-        seen = module(seen)
-    middle = seen.shape[-1] // 2
-    seen[0, 0, middle, middle].backward()
-    rows = image.grad[0].abs().sum(dim=(0, 2)).nonzero()
-    return int(rows.max() - rows.min()) + 1
+    size = _SMALLEST_IMAGE
+    while True:
+        image = torch.ones(1, channels, size, size, requires_grad=True)
+        seen = image
+        for module in plain:
+            seen = module(seen)
+        middle = seen.shape[-1] // 2
+        seen[0, 0, middle, middle].backward()
+        rows = image.grad[0].abs().sum(dim=(0, 2)).nonzero()
+        first, last = int(rows.min()), int(rows.max())
+        # A field that comes near a border may go on beyond it.
+        if size // 4 <= first and last < size - size // 4:
+            return last - first + 1
+        size *= 2
 
 
 def _transparent(module: nn.Module) -> nn.Module:

@@ -106,7 +106,7 @@ def variance_left(table: pd.DataFrame, name: str, *, border: int) -> tuple[float
     Raises
     ------
     NotTestableError
-        If fewer than two pixels are left.
+        If fewer than two pixels are left, or there is no noise.
     """
     inside = slice(border, -border if border else None)
     before, after = (
@@ -114,6 +114,8 @@ def variance_left(table: pd.DataFrame, name: str, *, border: int) -> tuple[float
     )
     if before.size < 2:
         raise NotTestableError(f"the image has no pixels farther than {border} from its borders")
+    if not before.var():
+        raise NotTestableError("the image has no noise")
     return float(after.var() / before.var()), before.size
 
 
@@ -214,7 +216,7 @@ def _sentence(table: pd.DataFrame, names: list[str]) -> str:
         elif name == "laplacian":
             others.append(f"the Laplacian makes it {number(left, 1)} times as large")
     if not averages + others:
-        return "The image is too small to say what filters leave of its noise."
+        return "What filters leave of the noise cannot be said of this image."
     return f"Of the variance of the noise, {'; '.join([joined(averages), *others]).strip('; ')}."
 
 
