@@ -1,14 +1,16 @@
 """Training of many small networks at once against a plain loop over them, in one process each.
 
 The plain loop is what one writes without this project: for each network torch's modules,
-torch.optim.SGD and a loop over shuffled batches; nothing is recorded on the way. Both train the
-sweep `few_images` of the chapter `inductive_bias` (its networks, images and epochs), with the same
-threads, in turns; then the accuracies on validation images are compared.
+torch.optim.SGD and a loop over shuffled batches; nothing is recorded on the way. The other peer is
+torch.func.vmap over the stacked weights of the same modules. All train the sweep `few_images` of
+the chapter `inductive_bias` (its networks, images and epochs), with the same threads, in turns;
+then the accuracies on validation images are compared.
 
     python -m benchmarks.stacked            about six minutes on two cores
     python -m benchmarks.stacked --quick    a few epochs: whether it runs
 """
 
+import copy
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +54,34 @@ def plain_loop(networks: list, images: dict, seeds: list[int], recipe: dict) -> 
                 optimizer.zero_grad()
                 functional.cross_entropy(network(pixels[batch]), labels[batch]).backward()
                 optimizer.step()
+
+
+def by_vmap(networks: list, images: dict, seeds: list[int], recipe: dict) -> None:
+    parameters, _ = torch.func.stack_module_state(networks)
+    parameters = {name: value.detach() for name, value in parameters.items()}
+    velocities = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    blank = copy.deepcopy(networks[0]).to("meta")
+
+    def loss(weights: dict, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(
+            torch.func.functional_call(blank, weights, (pixels,)), labels
+        )
+
+    gradients = torch.func.vmap(torch.func.grad(loss))
+    pixels = torch.stack([torch.tensor(of.images).float() / 255 for of in images["train"]])
+    labels = torch.stack([torch.tensor(of.labels).long() for of in images["train"]])
+    rows = torch.arange(len(networks))[:, None]
+    for epoch in range(1, recipe["epochs"] + 1):
+        orders = [batches_of(labels.shape[1], recipe["batch_size"], s, epoch) for s in seeds]
+        for batch in map(torch.stack, zip(*orders, strict=True)):
+            steps = gradients(parameters, pixels[rows, batch], labels[rows, batch])
+            for name, velocity in velocities.items():
+                velocity.mul_(recipe["momentum"]).add_(steps[name])
+                parameters[name].sub_(velocity, alpha=recipe["learning_rate"])
+    with torch.no_grad():
+        for place, network in enumerate(networks):
+            for name, value in network.named_parameters():
+                value.copy_(parameters[name][place])
 
 
 def at_once(networks: list, images: dict, seeds: list[int], recipe: dict) -> None:
@@ -108,24 +138,35 @@ def main(*, quick: bool) -> None:
     print("; ".join(f"{key}: {value}" for key, value in hardware.items()))
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {len(seeds)} seeds")
     print()
-    print("| network | plain loop | at once | ratio | accuracy, plain | at once | most apart |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    total = np.zeros(2)
+    print(
+        "| network | plain loop | vmap | at once | plain loop ÷ at once | vmap ÷ at once | "
+        "accuracy, plain loop | at once | most apart |"
+    )
+    print("|" + " --- |" * 9)
+    total = np.zeros(len(_WAYS))
     for name in ("cnn", "mlp"):
-        for train in (plain_loop, at_once):  # whatever is loaded at the first step
-            race(train, name, sizes[:1], seeds[:1], recipe | {"epochs": 1})
+        for train in _WAYS:  # whatever is loaded at the first step
+            race(train, name, sizes[:1], seeds[:2], recipe | {"epochs": 1})
         times, found = zip(
-            *(race(train, name, sizes, seeds, recipe) for train in (plain_loop, at_once)),
-            strict=True,
+            *(race(train, name, sizes, seeds, recipe) for train in _WAYS), strict=True
         )
         total += times
+        apart = np.abs(found[0] - found[-1]).max()
         print(
-            f"| {name} | {times[0]:.1f} s | {times[1]:.1f} s | {times[0] / times[1]:.2f} × "
-            f"| {found[0].mean():.4f} | {found[1].mean():.4f} "
-            f"| {np.abs(found[0] - found[1]).max():.4f} |",
+            f"{row_of(name, np.array(times))} {found[0].mean():.4f} | {found[-1].mean():.4f} "
+            f"| {apart:.4f} |",
             flush=True,
         )
-    print(f"| both | {total[0]:.1f} s | {total[1]:.1f} s | {total[0] / total[1]:.2f} × | | | |")
+    print(f"{row_of('both', total)} | | |")
+
+
+def row_of(name: str, times: np.ndarray) -> str:
+    seconds = " | ".join(f"{time:.1f} s" for time in times)
+    ratios = " | ".join(f"{time / times[-1]:.2f} ×" for time in times[:-1])
+    return f"| {name} | {seconds} | {ratios} |"
+
+
+_WAYS = (plain_loop, by_vmap, at_once)
 
 
 if __name__ == "__main__":

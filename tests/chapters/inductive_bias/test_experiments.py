@@ -363,12 +363,13 @@ def test_layers_are_listed_by_formula_and_as_measured():
     names = ["output_size", "parameters", "receptive_field"]
     assert list(found) == [
         "dataset", "layer", "kind", *names, *(f"measured_{name}" for name in names),
-        "field_of_alike",
+        "field_of_alike", "measured_field_of_alike",
     ]  # fmt: skip
     assert found["layer"].tolist() == ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4"]
     # 3; and 1; and 2 · 2; and 2 · 1; and 4 · 2; and 4 · 2.
     assert found["receptive_field"].tolist() == [3, 4, 8, 10, 18, 26]
     assert found["field_of_alike"].tolist() == [3, 3, 5, 5, 7, 9]
+    assert found["measured_field_of_alike"].tolist() == [3, 3, 5, 5, 7, 9]
     assert found["parameters"].tolist() == [30, 0, 84, 0, 84, 84]
     for name in names:
         assert found[name].tolist() == found[f"measured_{name}"].tolist()

@@ -42,7 +42,7 @@ CLAIMS = (
         "alike-convolutions",
         "L convolutions of kernel K see L(K − 1) + 1 pixels.",
         "course material on inductive biases",
-        "share of the convolutions before the first pooling for which that is so",
+        "share of the convolutions for which that is so, without the poolings between them",
         at_least=1,
     ),
 )
@@ -75,11 +75,9 @@ def _as_measured(table: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _as_alike(table: pd.DataFrame) -> pd.Series:
-    """Of convolutions that no pooling comes before: whether they see what L (K - 1) + 1 says."""
-    is_convolution = table["kind"] == "Conv2d"
-    pooled = (~is_convolution).groupby([table["architecture"], table["kernel_size"]]).cumsum() > 0
-    rows = table[is_convolution & ~pooled]
-    return rows["measured_receptive_field"] == rows["field_of_alike"]
+    """Of convolutions without poolings: whether they see what L (K - 1) + 1 says."""
+    rows = table[table["kind"] == "Conv2d"]
+    return _as_measured(rows, "field_of_alike")
 
 
 def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
+from depthlens import intervals
 from depthlens.chapters import comparing
 from depthlens.chapters.over_seeds import over_seeds
 from depthlens.chapters.representation.networks import Tables, each, judged, some_seeds
@@ -31,7 +32,7 @@ CLAIMS = (
         "power-law",
         "The test loss follows a power law of the number of images.",
         "Hestness et al. (2017), arXiv 1712.00409",
-        "variance of the logarithm of the mean test loss that a straight line explains (R²)",
+        "variance of the logarithm of the test loss that a straight line explains, as a share (R²)",
         at_least=0.95,
     ),
     claim_of(
@@ -97,13 +98,9 @@ def _measure(claim: Claim, table: pd.DataFrame) -> list[float]:
     if claim.id in ("ten-times-the-data", "power-law"):
         if found["share"].nunique() < 3:
             raise NotTestableError("a line through fewer than three sizes says nothing")
-        fits = [
-            power_law(of_seed["images"].to_numpy(), of_seed["test_loss"].to_numpy())
-            for _, of_seed in found.groupby("seed")
-        ]
         if claim.id == "power-law":
-            return [explained for _, _, explained in fits]
-        return [10**exponent for _, exponent, _ in fits]
+            return [explained for _, _, explained in _fits(found)]
+        return [10**exponent for exponent in _exponents(found)]
     if set(table["dataset"]) != {"mnist"}:
         raise NotTestableError("it is about MNIST")
     share = 1 / 16 if claim.id == "mnist-sixteenth" else 1.0
@@ -111,6 +108,18 @@ def _measure(claim: Claim, table: pd.DataFrame) -> list[float]:
     if wanted.empty:
         raise NotTestableError("no network learned from a sixteenth of the images")
     return wanted["test_loss" if claim.id == "mnist-loss" else "test_accuracy"].tolist()
+
+
+def _fits(found: pd.DataFrame) -> list[tuple[float, float, float]]:
+    """The power law of each seed."""
+    return [
+        power_law(of_seed["images"].to_numpy(float), of_seed["test_loss"].to_numpy())
+        for _, of_seed in found.groupby("seed")
+    ]
+
+
+def _exponents(found: pd.DataFrame) -> list[float]:
+    return [exponent for _, exponent, _ in _fits(found)]
 
 
 def evaluate(tables: Tables, *, confidence_level: float) -> list[Finding]:
@@ -145,10 +154,13 @@ def _losses(found: dict[str, pd.DataFrame], bars: str, confidence_level: float) 
             factor, exponent, explained = power_law(
                 test["images"].to_numpy(float), test["mean"].to_numpy()
             )
+            low, high = intervals.mean(_exponents(table), confidence_level=confidence_level)
             line = np.array([test["images"].min(), test["images"].max()], float)
             ax.plot(line, factor * line**exponent, "--", color=style.INK, linewidth=1)
             ax.text(
-                0.03, 0.04, f"test loss ∝ n^{number(exponent)}   R² = {number(explained)}",
+                0.03, 0.04,
+                f"test loss ∝ n^b, b = {number(exponent)} ({number(low)} … {number(high)})\n"
+                f"R² = {number(explained)}",
                 transform=ax.transAxes, fontsize=8.5,
             )  # fmt: skip
             phrases.append(
@@ -165,7 +177,10 @@ def _losses(found: dict[str, pd.DataFrame], bars: str, confidence_level: float) 
     comparing.label_below(axes, "training images")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     title = "Loss by number of training images"
-    subtitle = f"Both axes logarithmic · dashed: power law fitted to the means\n{bars}"
+    subtitle = (
+        "Both axes logarithmic · dashed: power law fitted to the means, in brackets the interval "
+        f"of its exponent over seeds\n{bars}"
+    )
     style.frame(figure, title=title, subtitle=subtitle)
     sentence = f"By the fitted power laws, {'; '.join(phrases)}." if phrases else "One size only."
     alt = "Training and test loss against the number of training images, a panel a network."
