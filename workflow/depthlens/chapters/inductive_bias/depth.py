@@ -24,8 +24,8 @@ from depthlens.report.page import Cell, Table
 
 claim = comparing.claims_of("inductive_bias")
 _COURSE = "course material on inductive biases"
-_WITH_CONTRAST = "rank correlation of depth with contrast, images with an edge"
-_WITH_WIDTH = "rank correlation of depth with width, images with an edge"
+_CONTRAST = "rank correlation of depth with contrast, images with an edge"
+_WIDTH = "rank correlation of depth with width, images with an edge"
 CLAIMS = (
     claim(
         "same-images-deep",
@@ -36,13 +36,33 @@ CLAIMS = (
         at_least=0.5,
     ),
     claim(
-        "faint-edges-deep-for-cnn", "Faint edges are deep.", _COURSE, _WITH_CONTRAST, at_most=-0.3
+        "faint-edges-deep-for-cnn",
+        "Faint edges are deep.",
+        _COURSE,
+        f"{_CONTRAST}, convolutional network",
+        at_most=-0.3,
     ),
     claim(
-        "faint-edges-deep-for-mlp", "Faint edges are deep.", _COURSE, _WITH_CONTRAST, at_most=-0.3
+        "faint-edges-deep-for-mlp",
+        "Faint edges are deep.",
+        _COURSE,
+        f"{_CONTRAST}, MLP",
+        at_most=-0.3,
     ),
-    claim("thin-edges-deep-for-cnn", "Thin edges are deep.", _COURSE, _WITH_WIDTH, at_most=-0.3),
-    claim("thin-edges-deep-for-mlp", "Thin edges are deep.", _COURSE, _WITH_WIDTH, at_most=-0.3),
+    claim(
+        "thin-edges-deep-for-cnn",
+        "Thin edges are deep.",
+        _COURSE,
+        f"{_WIDTH}, convolutional network",
+        at_most=-0.3,
+    ),
+    claim(
+        "thin-edges-deep-for-mlp",
+        "Thin edges are deep.",
+        _COURSE,
+        f"{_WIDTH}, MLP",
+        at_most=-0.3,
+    ),
     claim(
         "deep-edges-wrong",
         "Deep images are more often wrong.",

@@ -79,7 +79,9 @@ def confusion(answers: pd.DataFrame) -> Drawing:
         counts = pd.crosstab(own["label"], own["prediction"])
         counts = counts.reindex(index=classes, columns=classes, fill_value=0).to_numpy()
         _draw_counts(ax, counts, classes)
-        ax.set_title(f"{NETWORKS[name][0].upper()}{NETWORKS[name][1:]},\n{RECIPES[recipe]}")
+        # An MLP has no kernels: of the recipe it has the passes alone.
+        how = some(own["epoch"].max(), "pass", "passes") if name == "mlp" else RECIPES[recipe]
+        ax.set_title(f"{NETWORKS[name][0].upper()}{NETWORKS[name][1:]},\n{how}")
     axes[0, 0].set_ylabel("what the image shows")
     title = "What edges in new places are taken for"
     n = ends.groupby(["recipe", "architecture", "seed"]).size().max()
