@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-from tests.workflow.conftest import REPOSITORY, Copy, copy_repository
+from tests.workflow.conftest import Copy, tiny
 from tqdm import tqdm
 
 from depthlens.provenance import snakemake
@@ -41,20 +41,6 @@ class Trial(NamedTuple):
     """rules that were at work, or the file that was hurt"""
     faults: list[str]
     """what was wrong afterwards: nothing, if all is well"""
-
-
-def tiny(folder: Path) -> Copy:
-    """A copy of the repository whose study takes seconds."""
-    copy = copy_repository(folder)
-    values = yaml.safe_load((REPOSITORY / "tests/smoke.yaml").read_text())
-    values["datasets"]["tiny_shapes"].update(train_examples=60, test_examples=30)
-    values["training"].update(epochs=2, batch_size=30, device="cpu")
-    values["activations"].update(probes=["input", "layer4"], device="cpu")
-    values["knn"].update(n_neighbors=3, device="cpu")
-    values["figures"].update(gallery_images=4, dpi=50)
-    values["chapters"]["difficulty"].update(bootstrap_samples=100)
-    (copy.folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    return copy
 
 
 class Chaos:

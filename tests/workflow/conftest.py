@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[2]
@@ -26,6 +27,8 @@ _COPIED = (
     ".gitignore",
 )
 
+_NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -35,9 +38,13 @@ class Copy:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables with which commands are those of this interpreter, on the copy's package."""
+        """Variables with which commands are those of this interpreter, on the copy's package.
+
+        Compiled modules are kept, as a user's Python does; a machine that tests may be told not to.
+        """
+        kept = {key: value for key, value in os.environ.items() if key != _NOT_COMPILED}
         return {
-            **os.environ,
+            **kept,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder / "workflow"),
         }
@@ -84,6 +91,20 @@ def copy_repository(folder: Path) -> Copy:
         else:
             shutil.copy2(source, target)
     return Copy(folder)
+
+
+def tiny(folder: Path) -> Copy:
+    """A copy of the repository whose study takes seconds."""
+    copy = copy_repository(folder)
+    values = yaml.safe_load((REPOSITORY / "tests/smoke.yaml").read_text())
+    values["datasets"]["tiny_shapes"].update(train_examples=60, test_examples=30)
+    values["training"].update(epochs=2, batch_size=30, device="cpu")
+    values["activations"].update(probes=["input", "layer4"], device="cpu")
+    values["knn"].update(n_neighbors=3, device="cpu")
+    values["figures"].update(gallery_images=4, dpi=50)
+    values["chapters"]["difficulty"].update(bootstrap_samples=100)
+    (copy.folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    return copy
 
 
 @pytest.fixture

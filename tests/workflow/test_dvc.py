@@ -9,7 +9,7 @@ import yaml
 
 from depthlens.study import Study
 
-from .conftest import Copy, copy_repository
+from .conftest import Copy, tiny
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -30,14 +30,7 @@ def stages_run(said: str) -> set[str]:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> Copy:
     """The study as `dvc repro` makes it from nothing, committed to git and pushed to a remote."""
-    first = copy_repository(tmp_path_factory.mktemp("first") / "study")
-    values = yaml.safe_load((first.folder / "tests/smoke.yaml").read_text())
-    values["activations"]["probes"] = [
-        "input",
-        "layer4",
-        "fc",
-    ]  # few: jobs take long
-    (first.folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    first = tiny(tmp_path_factory.mktemp("first") / "study")
     first.run("git", "init", "--quiet")
     first.run("git", "config", "user.email", "someone@example.org")
     first.run("git", "config", "user.name", "Someone")

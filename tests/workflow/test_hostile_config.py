@@ -75,7 +75,7 @@ def configurations(draw) -> dict:
     return changed
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(configurations())
 def test_any_configuration_is_a_study_or_one_clear_message(changed):
     try:

@@ -6,20 +6,21 @@ import yaml
 
 from depthlens import tables
 
-from .conftest import Copy, copy_repository
+from .conftest import Copy, tiny
 
 CARD = "results/tiny_shapes/resnet18/card.parquet"
 
 
 @pytest.fixture(scope="module")
 def replicated(tmp_path_factory) -> Copy:
-    """The tiny study with two replicates, at few probes, activations not kept."""
-    copy = copy_repository(tmp_path_factory.mktemp("replicates"))
-    values = yaml.safe_load((copy.folder / "tests/smoke.yaml").read_text())
+    """The tiny study with two replicates, activations not kept."""
+    copy = tiny(tmp_path_factory.mktemp("replicates"))
+    config = copy.folder / "config.yaml"
+    values = yaml.safe_load(config.read_text())
     values["study"]["replicates"] = 2
-    values["activations"] |= {"probes": ["input", "layer4", "fc"], "keep": False}
+    values["activations"]["keep"] = False
     values["training"]["epochs"] = values["training"]["snapshots"] = 1
-    (copy.folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    config.write_text(yaml.safe_dump(values, sort_keys=False))
     copy.snakemake()
     return copy
 
@@ -27,11 +28,11 @@ def replicated(tmp_path_factory) -> Copy:
 def test_every_image_of_the_card_was_seen_from_both_sides(replicated):
     card = tables.read(replicated.folder / CARD)
     n_train, n_held_out = card["n_train"].to_numpy(), card["n_held_out"].to_numpy()
-    assert card.num_rows == 720
-    assert card["split"].to_pylist() == ["train"] * 600 + ["test"] * 120
+    assert card.num_rows == 90
+    assert card["split"].to_pylist() == ["train"] * 60 + ["test"] * 30
     # The network of seed 1 saw the training images, and each of two halves saw every image once.
-    assert n_train.tolist() == [2] * 600 + [1] * 120
-    assert n_held_out.tolist() == [1] * 600 + [2] * 120
+    assert n_train.tolist() == [2] * 60 + [1] * 30
+    assert n_held_out.tolist() == [1] * 60 + [2] * 30
     for name in ("depth_train_mean", "depth_held_out_mean", "loss_train", "loss_held_out"):
         assert np.isfinite(card[name].to_numpy()).all()
 
@@ -45,8 +46,8 @@ def test_depth_on_the_card_is_the_mean_over_networks(replicated):
             values.setdefault(pool_id.as_py(), []).append(depth.as_py())
     table = tables.read(replicated.folder / "results/tiny_shapes/resnet18/seed1/depth/test.parquet")
     for example_id, depth in zip(table["example_id"], table["depth"], strict=True):
-        values[600 + example_id.as_py()].append(depth.as_py())
-    expected = [np.mean(values[pool_id]) for pool_id in range(720)]
+        values[60 + example_id.as_py()].append(depth.as_py())
+    expected = [np.mean(values[pool_id]) for pool_id in range(90)]
     np.testing.assert_allclose(card["depth_held_out_mean"], expected, rtol=1e-6)
 
 
