@@ -2,6 +2,7 @@
 
 import itertools
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -55,3 +56,21 @@ def test_text_table_holds_every_cell():
     shown = {text.get_text(): text.get_ha() for text in axes[0, 0].texts}
     assert shown == {"name": "left", "a": "left", "b": "left", "n": "right", "1": "right",
                      "20": "right"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.04, 3, ["0.05", "0.1", "0.2", "0.5", "1", "2"]),
+        (0.0002, 3, ["0.001", "0.01", "0.1", "1"]),
+    ],
+)
+def test_a_logarithmic_axis_labels_what_there_is_room_for(low, high, labels):
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [low, high])
+    plots.logarithmic_axis(axes, lambda value: f"{value:g}", low=low, high=high)
+    figure.canvas.draw()
+    ticks = zip(axes.yaxis.get_majorticklabels(), axes.get_yticks(), strict=True)
+    assert [tick.get_text() for tick, at in ticks if low <= at <= high] == labels
+    assert not any(tick.get_text() for tick in axes.yaxis.get_minorticklabels())
+    plt.close(figure)

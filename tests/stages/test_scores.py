@@ -107,6 +107,24 @@ def test_scores_of_the_training_are_read_off_its_two_epochs(tiny_run, split):
         np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("n_threads", [2, 4])
+def test_the_number_of_threads_does_not_change_a_bit(tiny_run, options, n_threads):
+    few = options["cfg"]["scores"] | {"gradient_examples": 7, "attack_examples": 2}
+    options |= {"cfg": options["cfg"] | {"scores": few}, "snapshots": tiny_run.snapshots}
+    before = torch.get_num_threads()
+
+    def written(threads: int) -> bytes:
+        torch.set_num_threads(threads)
+        try:
+            scores.run(**options)
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+        return options["output"].read_bytes()
+
+    assert written(1) == written(n_threads)
+
+
 def test_the_early_epoch_is_the_one_that_is_asked_for(tiny_run, options):
     cfg = options["cfg"] | {"scores": options["cfg"]["scores"] | {"early_epoch": 2}}
     scores.run(**options | {"dynamics": tiny_run.dynamics("test"), "cfg": cfg})

@@ -1,13 +1,13 @@
 """Plots that more than one figure is made of: image grids, category axes, error bars, tables."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from depthlens.figures import style
@@ -26,6 +26,35 @@ def grid_shape(n: int, *, most_columns: int) -> tuple[int, int]:
 def percent_axis(axis: object) -> None:
     """Label an axis of shares between 0 and 1 in percent."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}\u00a0%"))
+
+
+def logarithmic_axis(
+    axes: Axes,
+    label: Callable[[float], str],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+) -> None:
+    """Make the y axis logarithmic, with so few labels that none touches another.
+
+    Up to two decades 1, 2 and 5 times a power of ten have a label, beyond that the powers alone.
+
+    Parameters
+    ----------
+    axes : Axes
+        With what it shows already drawn.
+    label : callable
+        Writes a value.
+    low, high : float, optional
+        Where the axis ends; where matplotlib would let it end.
+    """
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    low, high = axes.get_ylim()
+    steps = (1.0, 2.0, 5.0) if high / low <= 100 else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=20))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def category_axis(

@@ -1,8 +1,10 @@
 """Every score of every example of a split, but for depth."""
 
+import contextlib
 import copy
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from depthlens.scores.catalogue import SCORES
 log = logging.getLogger(__name__)
 
 _MOST_IMAGES = 100
-_MOST_VALUES = 2**20
+_MOST_VALUES = 2**18
 """Of a batch that is differentiated: more are no faster, and large images would fill the memory."""
 
 _OF_OUTPUTS: dict[str, Callable[[NDArray], NDArray]] = {
@@ -211,12 +213,18 @@ def _of_gradients(
         rows: NDArray, label: str, score: Callable[[torch.Tensor, NDArray], torch.Tensor]
     ) -> NDArray[np.float32]:
         """A score of these rows, batch by batch; NaN elsewhere."""
-        found = np.full(len(ids), np.nan, np.float32)
         step = max(1, min(_MOST_IMAGES, _MOST_VALUES // int(np.prod(shape))))
-        for start in bar(range(0, len(rows), step), label=label, unit="batch"):
-            batch = rows[start : start + step]
+        batches = [rows[start : start + step] for start in range(0, len(rows), step)]
+
+        def of_batch(batch: NDArray) -> NDArray[np.float32]:
             brightness = torch.tensor(split.images[batch], device=device).float() / 255
-            found[batch] = score(brightness, batch).cpu().numpy()
+            return score(brightness, batch).cpu().numpy()
+
+        found = np.full(len(ids), np.nan, np.float32)
+        with _one_thread_a_batch(device) as pool:
+            done = bar(pool.map(of_batch, batches), total=len(batches), label=label, unit="batch")
+            for batch, values in zip(batches, done, strict=True):
+                found[batch] = values
         return found
 
     found = {
@@ -235,13 +243,15 @@ def _of_gradients(
     }
     if len(states) > 1:  # of one there is no variance
         labels = torch.tensor(split.labels, device=device).long()
-        past = copy.deepcopy(network)
+        past = [copy.deepcopy(network) for _ in states]
+        for then, state in zip(past, states, strict=True):
+            then.load_state_dict(state, assign=True)
 
         def spread(seen: torch.Tensor, rows: NDArray) -> torch.Tensor:
-            parts = []
-            for state in states:
-                past.load_state_dict(state)
-                parts.append(gradients.class_gradients(past, seen, labels[rows], prepare=prepare))
+            parts = [
+                gradients.class_gradients(then, seen, labels[rows], prepare=prepare)
+                for then in past
+            ]
             return gradients.variance_of_gradients(torch.stack(parts))
 
         variance = each(chosen, "variance of gradients", spread)
@@ -250,6 +260,24 @@ def _of_gradients(
         ).numpy()
         found["variance_of_gradients"] = variance
     return found
+
+
+@contextlib.contextmanager
+def _one_thread_a_batch(device: torch.device) -> Iterator[ThreadPoolExecutor]:
+    """As many batches at once as there are threads, each on one.
+
+    Shared by threads, the gradient of a small batch has other last bits for each number of them:
+    the scores would depend on the cores. A GPU takes one batch at a time.
+    """
+    n_threads = torch.get_num_threads()
+    workers = n_threads if device.type == "cpu" else 1
+    torch.set_num_threads(1)
+    try:
+        # Threads begin with a number of their own.
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _read_snapshots(path: Path, network: nn.Module) -> list[dict[str, torch.Tensor]]:

@@ -146,9 +146,11 @@ def _losses(found: dict[str, pd.DataFrame], bars: str, confidence_level: float) 
     figure, axes = style.canvas(3.4, columns=len(found))
     phrases = []
     for ax, (title, table) in zip(axes[0], found.items(), strict=True):
+        least = []
         for split, colour in _SPLITS.items():
             means = _means(table, f"{split}_loss", confidence_level)
             _points(ax, means, colour, split)
+            least.append(means["mean"].min())
         test = _means(table, "test_loss", confidence_level)
         if len(test) > 1:
             factor, exponent, explained = power_law(
@@ -167,10 +169,8 @@ def _losses(found: dict[str, pd.DataFrame], bars: str, confidence_level: float) 
                 f"with {title}, ten times the images leave {percent(10**exponent)} of the test loss"
             )
         ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
-        ax.tick_params(axis="y", which="minor", labelsize=7)
+        # Room below for the law.
+        plots.logarithmic_axis(ax, lambda value: f"{value:g}", low=min(least) / 6)
         ax.set_title(title)
         _label_images(ax, test["images"])
     axes[0, 0].set_ylabel("cross-entropy, nats")
@@ -191,18 +191,21 @@ def _accuracies(found: dict[str, pd.DataFrame], bars: str, confidence_level: flo
     figure, axes = style.canvas(3.4, columns=len(found))
     phrases = []
     for ax, (title, table) in zip(axes[0], found.items(), strict=True):
+        least, most = [], []
         for split, colour in _SPLITS.items():
             means = _means(table, f"{split}_accuracy", confidence_level)
             # Errors, not hits: the last tenth of a percent is what the axis must show.
             errors = means.assign(
                 mean=1 - means["mean"], low=1 - means["high"], high=1 - means["low"]
             )
-            _points(ax, errors[errors["mean"] > 0], colour, split)
+            some = errors[errors["mean"] > 0]
+            _points(ax, some, colour, split)
+            least += some["mean"].tolist()
+            most += some["high"].tolist()
         ax.set_xscale("log")
-        ax.set_yscale("log")
-        plots.percent_axis(ax.yaxis)
-        ax.yaxis.set_minor_formatter(ax.yaxis.get_major_formatter())
-        ax.tick_params(axis="y", which="minor", labelsize=7)
+        # An interval that reaches down to no errors has no end on such an axis.
+        low, high = min(least, default=1e-3) / 3, min(1.5, 2 * max(most, default=1))
+        plots.logarithmic_axis(ax, lambda value: f"{100 * value:g}\u00a0%", low=low, high=high)
         ax.set_title(title)
         _label_images(ax, table["images"].unique())
         test = _means(table, "test_accuracy", confidence_level)
