@@ -15,7 +15,10 @@ def chaos(tmp_path_factory) -> Chaos:
 
 @pytest.mark.parametrize(
     ("rule", "how"),
-    [("train", signal.SIGKILL), ("difficulty_figures", signal.SIGTERM)],
+    [
+        ("train", signal.SIGKILL),
+        pytest.param("difficulty_figures", signal.SIGTERM, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_killed_study_goes_on(chaos, rule, how):
     assert chaos.killed(rule, how).faults == []
@@ -25,10 +28,12 @@ def test_a_damaged_file_is_reported_and_made_again(chaos):
     assert chaos.damaged("bit flipped").faults == []
 
 
+@pytest.mark.exhaustive
 def test_of_two_at_once_one_makes_the_study(chaos):
     assert chaos.twice("difficulty_figures").faults == []
 
 
+@pytest.mark.exhaustive
 def test_a_figure_that_vanishes_before_the_page_is_made_is_drawn_again(chaos):
     with chaos.copy() as study:
         (study.folder / "reports/smoke/index.html").unlink()
@@ -38,6 +43,7 @@ def test_a_figure_that_vanishes_before_the_page_is_made_is_drawn_again(chaos):
         assert picture.exists()
 
 
+@pytest.mark.exhaustive
 def test_a_file_that_vanishes_meanwhile_is_made_again(chaos):
     assert chaos.removed("knn").faults == []
 

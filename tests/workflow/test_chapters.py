@@ -10,8 +10,19 @@ from depthlens.chapters.contents import CHAPTERS
 
 from .conftest import Copy, copy_repository
 
+WHOLE = "representation"
+"""made by every run of the tests, by the rules that all chapters share"""
 
-@pytest.fixture(scope="module", params=CHAPTERS, ids=lambda chapter: chapter.name)
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            chapter, marks=[] if chapter.name == WHOLE else pytest.mark.exhaustive, id=chapter.name
+        )
+        for chapter in CHAPTERS
+    ],
+)
 def chapter(request):
     return request.param
 
@@ -27,6 +38,13 @@ def made(tmp_path_factory, chapter) -> Copy:
 
 def report(made: Copy, chapter):
     return made.folder / "reports/smoke" / chapter.name
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_a_chapter_plans_all_its_sections(fresh, chapter):
+    (fresh.folder / "config.yaml").write_bytes((fresh.folder / "tests/smoke.yaml").read_bytes())
+    sections = {f"{chapter.name}_{section.name}_section" for section in chapter.sections}
+    assert sections | {f"{chapter.name}_page"} <= fresh.planned(chapter.name)
 
 
 def test_a_chapter_is_a_target_of_its_own(made, chapter):

@@ -145,23 +145,17 @@ def test_wrong_config_is_one_clear_message(fresh, change, message):
     assert not (fresh.folder / "results").exists()
 
 
-def test_unconverged_network_has_no_depth_unless_the_config_allows_it(finished):
-    config = finished.folder / "config.yaml"
-    before = config.read_text()
-    measured = finished.folder / RUN / "convergence.json"
-    kept = measured.read_bytes(), (finished.folder / RUN / "depth/test.parquet").read_bytes()
+def test_unconverged_network_has_no_depth_unless_the_config_allows_it(finished, tmp_path):
+    study = Copy(shutil.copytree(finished.folder, tmp_path / "study"))
+    config, depth = study.folder / "config.yaml", study.folder / RUN / "depth/test.parquet"
+    before, kept = config.read_text(), depth.read_bytes()
     edit(config, lambda values: values["convergence"].update(allow_unconverged=False))
-    try:
-        done = finished.snakemake(f"{RUN}/depth/test.parquet", check=False)
-        assert done.returncode != 0
-        assert "difficulty of an unconverged network means nothing" in done.stdout + done.stderr
-    finally:
-        config.write_text(before)
-        finished.snakemake()
-    assert kept == (
-        measured.read_bytes(),
-        (finished.folder / RUN / "depth/test.parquet").read_bytes(),
-    )
+    done = study.snakemake(f"{RUN}/depth/test.parquet", check=False)
+    assert done.returncode != 0
+    assert "difficulty of an unconverged network means nothing" in done.stdout + done.stderr
+    config.write_text(before)
+    study.snakemake(f"{RUN}/depth/test.parquet")
+    assert depth.read_bytes() == kept
 
 
 def test_snakemake_report_is_written_without_a_network(finished):
