@@ -31,7 +31,7 @@ smoke: setup  ## run a tiny study through every rule
 	snakemake smoke
 
 # One thread a test, a test file on each core: what they start shares the machine.
-test: setup  ## run all tests
+test: setup  ## run the tests
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20
 
 exhaustive: setup  ## run the tests that are too long for every change: half an hour

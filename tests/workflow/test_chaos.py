@@ -13,17 +13,16 @@ def chaos(tmp_path_factory) -> Chaos:
     return Chaos(tmp_path_factory.mktemp("chaos"), seed=7)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("rule", "how"),
-    [
-        ("train", signal.SIGKILL),
-        pytest.param("difficulty_figures", signal.SIGTERM, marks=pytest.mark.exhaustive),
-    ],
+    [("train", signal.SIGKILL), ("difficulty_figures", signal.SIGTERM)],
 )
 def test_a_killed_study_goes_on(chaos, rule, how):
     assert chaos.killed(rule, how).faults == []
 
 
+@pytest.mark.exhaustive
 def test_a_damaged_file_is_reported_and_made_again(chaos):
     assert chaos.damaged("bit flipped").faults == []
 
@@ -48,6 +47,7 @@ def test_a_file_that_vanishes_meanwhile_is_made_again(chaos):
     assert chaos.removed("knn").faults == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_full_disk_is_one_message_and_loses_nothing(chaos):
     assert chaos.full_disk("difficulty_figures", 2**16).faults == []

@@ -8,6 +8,8 @@ from depthlens import tables
 
 from .conftest import Copy, tiny
 
+pytestmark = pytest.mark.exhaustive
+
 CARD = "results/tiny_shapes/resnet18/card.parquet"
 
 
