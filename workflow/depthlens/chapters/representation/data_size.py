@@ -218,7 +218,10 @@ def _accuracies(found: dict[str, pd.DataFrame], bars: str, confidence_level: flo
     comparing.label_below(axes, "training images")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     title = "Errors by number of training images"
-    subtitle = f"Both axes logarithmic · a split without an error has no point\n{bars}"
+    subtitle = (
+        "Both axes logarithmic · a split without an error has no point, and an interval that "
+        f"reaches none has no end\n{bars}"
+    )
     style.frame(figure, title=title, subtitle=subtitle)
     sentence = f"{'; '.join(phrases)}."
     alt = "Shares of wrong images against the number of training images, a panel a network."
