@@ -34,7 +34,7 @@ smoke: setup  ## run a tiny study through every rule
 test: setup  ## run the tests
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20
 
-exhaustive: setup  ## run the tests that are too long for every change: half an hour
+exhaustive: setup  ## run the tests that are too long for every change: 20 minutes
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m exhaustive --durations 20
 
 chaos: setup  ## kill, starve and damage a tiny study, over and over: about an hour
