@@ -1,19 +1,22 @@
-"""Training of many small networks at once against a plain loop over them, in one process each.
+"""Training of many small networks at once against a plain loop over them.
 
 The plain loop is what one writes without this project: for each network torch's modules,
 torch.optim.SGD and a loop over shuffled batches; nothing is recorded on the way. The other peer is
 torch.func.vmap over the stacked weights of the same modules. All train the sweep `few_images` of
-the chapter `inductive_bias` (its networks, images and epochs), with the same threads, in turns;
-then the accuracies on validation images are compared.
+the chapter `inductive_bias` (its networks, images and epochs), in turns: in one process with all
+threads, and with a job of one thread on each core, as Snakemake runs a sweep. Then the accuracies
+on validation images are compared.
 
-    python -m benchmarks.stacked            about six minutes on two cores
+    python -m benchmarks.stacked            about nine minutes on two cores
     python -m benchmarks.stacked --quick    a few epochs: whether it runs
 """
 
 import copy
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,9 @@ from depthlens.training.loop import batches_of
 
 _CPU = torch.device("cpu")
 _VALIDATION = 50
+
+Way = Callable[[list, dict, list[int], dict], None]
+Result = tuple[float, np.ndarray]
 
 
 def material(n_per_class: int, seeds: list[int]) -> dict[str, list[edges.Edges]]:
@@ -111,10 +117,8 @@ def accuracies(networks: list, images: dict) -> np.ndarray:
         ).mean(axis=1)
 
 
-def race(
-    train: Callable, name: str, sizes: list[int], seeds: list[int], recipe: dict
-) -> tuple[float, np.ndarray]:
-    """Seconds for all sizes, and the accuracy of every network."""
+def race(train: Way, name: str, sizes: list[int], seeds: list[int], recipe: dict) -> Result:
+    """Seconds for all sizes, one after another, and the accuracy of every network."""
     seconds, found = 0.0, []
     for size in sizes:
         images, networks = material(size, seeds), networks_of(name, seeds)
@@ -123,6 +127,22 @@ def race(
         seconds += time.perf_counter() - start
         found.append(accuracies(networks, images))
     return seconds, np.concatenate(found)
+
+
+def race_on_all_cores(
+    pool: ProcessPoolExecutor,
+    train: Way,
+    name: str,
+    sizes: list[int],
+    seeds: list[int],
+    recipe: dict,
+) -> Result:
+    """The same where each size is a job of one thread, as Snakemake runs a sweep."""
+    start = time.perf_counter()
+    # The longest first: the cores then are done at about the same time.
+    jobs = [pool.submit(race, train, name, [size], seeds, recipe) for size in sorted(sizes)[::-1]]
+    found = [job.result()[1] for job in jobs[::-1]]
+    return time.perf_counter() - start, np.concatenate(found)
 
 
 def main(*, quick: bool) -> None:
@@ -136,38 +156,44 @@ def main(*, quick: bool) -> None:
         sizes, recipe["epochs"] = sizes[:1], 2
     hardware = machine.hardware()
     print("; ".join(f"{key}: {value}" for key, value in hardware.items()))
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {len(seeds)} seeds")
+    cores = torch.get_num_threads()
+    print(f"torch {torch.__version__}, {len(seeds)} seeds; one process of {cores} threads, or")
+    print(f"{cores} processes of one thread that share the numbers of images: a job a core")
     print()
-    print(
-        "| network | plain loop | vmap | at once | plain loop ÷ at once | vmap ÷ at once | "
-        "accuracy, plain loop | at once | most apart |"
-    )
-    print("|" + " --- |" * 9)
-    total = np.zeros(len(_WAYS))
-    for name in ("cnn", "mlp"):
-        for train in _WAYS:  # whatever is loaded at the first step
-            race(train, name, sizes[:1], seeds[:2], recipe | {"epochs": 1})
-        times, found = zip(
-            *(race(train, name, sizes, seeds, recipe) for train in _WAYS), strict=True
-        )
-        total += times
-        apart = np.abs(found[0] - found[-1]).max()
-        print(
-            f"{row_of(name, np.array(times))} {found[0].mean():.4f} | {found[-1].mean():.4f} "
-            f"| {apart:.4f} |",
-            flush=True,
-        )
+    columns = [*_WAYS, *(f"{way}, a job a core" for way in _ON_ALL_CORES)]
+    print("| network | " + " | ".join(columns) + " | accuracy, plain loop | at once | most apart |")
+    print("|" + " --- |" * (len(columns) + 4))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, spawn, torch.set_num_threads, (1,)) as pool:
+        total = np.zeros(len(columns))
+        for name in ("cnn", "mlp"):
+            warm_up = name, sizes[:1], seeds[:2], recipe | {"epochs": 1}
+            results = []
+            for train in _WAYS.values():  # whatever is loaded at the first step
+                race(train, *warm_up)
+                results.append(race(train, name, sizes, seeds, recipe))
+            for way in _ON_ALL_CORES:
+                wait([pool.submit(race, _WAYS[way], *warm_up) for _ in range(cores)])
+                results.append(race_on_all_cores(pool, _WAYS[way], name, sizes, seeds, recipe))
+            times = np.array([seconds for seconds, _ in results])
+            loop, ours = results[0][1], results[-1][1]
+            total += times
+            print(
+                f"{row_of(name, times)} {loop.mean():.4f} | {ours.mean():.4f} "
+                f"| {np.abs(loop - ours).max():.4f} |",
+                flush=True,
+            )
     print(f"{row_of('both', total)} | | |")
 
 
 def row_of(name: str, times: np.ndarray) -> str:
-    seconds = " | ".join(f"{time:.1f} s" for time in times)
-    ratios = " | ".join(f"{time / times[-1]:.2f} ×" for time in times[:-1])
-    return f"| {name} | {seconds} | {ratios} |"
+    """Seconds of each way, and how many times those of the last."""
+    cells = " | ".join(f"{time:.1f} s ({time / times[-1]:.2f} ×)" for time in times)
+    return f"| {name} | {cells} |"
 
 
-_WAYS = (plain_loop, by_vmap, at_once)
-
+_WAYS = {"plain loop": plain_loop, "vmap": by_vmap, "at once": at_once}
+_ON_ALL_CORES = ("plain loop", "at once")
 
 if __name__ == "__main__":
     main(quick="--quick" in sys.argv[1:])
