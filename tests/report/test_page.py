@@ -181,10 +181,16 @@ def test_galleries_are_embedded_as_pixels_and_charts_as_vectors(tmp_path, monkey
     assert page.figure_sources(stems)[1].startswith("data:image/png")
 
 
-def test_chapters_with_a_page_of_their_own_are_linked_with_the_command_that_makes_them():
+def test_pages_that_another_command_makes_are_named_with_it_and_not_linked(tmp_path):
     document = page.render(example())
-    assert '<a href="a_chapter/index.html">Further things</a>' in document
-    assert "<code>snakemake a_chapter</code>" in document
+    assert "Further things: <code>snakemake a_chapter</code>" in document
+    assert check.dead(document, tmp_path) == ["machine.html"]  # written with the page
+    chapter = page.ChapterPage(title="", introduction=[], sections=[], verdicts=[], config="")
+    table = Table(id="t", caption="", columns=["a"], rows=[])
+    ledger = page.LedgerPage(title="", chapters=table, claims=table, verdicts=[])
+    for document in (page.render_chapter(chapter), page.render_ledger(ledger)):
+        assert "<code>snakemake report</code>" in document
+        assert check.dead(document, tmp_path) == []
 
 
 def test_the_page_of_a_chapter_has_every_section_with_its_claims():

@@ -58,6 +58,23 @@ def test_links_to_follow_and_data_are_no_requests():
     assert check.external(fine) == []
 
 
+def test_links_that_lead_nowhere_are_dead(tmp_path):
+    (tmp_path / "a b.html").touch()
+    fine = (
+        '<a href="https://example.org/x">x</a><a href="a%20b.html#y">y</a><a href="#z" id="z">z</a>'
+    )
+    assert check.dead(fine, tmp_path) == []
+    assert check.dead('<a href="../b.html">b</a><a href="#c">c</a>', tmp_path / "d") == [
+        "../b.html",
+        "#c",
+    ]
+    page = tmp_path / "index.html"
+    page.write_text('<a href="c/index.html">c</a>')
+    done = CliRunner().invoke(check.main, [str(page)])
+    assert done.exit_code == 1
+    assert done.output == f"{page}: links to c/index.html, which is not there\n"
+
+
 def test_missing_browser_is_one_clear_sentence(tmp_path, monkeypatch):
     page = tmp_path / "index.html"
     page.write_text("<html></html>")

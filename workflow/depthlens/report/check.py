@@ -2,7 +2,8 @@
 
 The page tries itself out when it is opened with `#selfcheck` (its script runs, every column of
 every table sorts both ways, every image decodes, nothing was loaded from elsewhere, no error was
-raised) and writes what it found into its own document, which Chromium prints.
+raised) and writes what it found into its own document, which Chromium prints. Where its links lead
+is seen without Chromium.
 """
 
 import json
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -29,19 +31,22 @@ class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.loads: list[str] = []
+        self.leads: list[str] = []
+        self.ids: set[str] = set()
         self.ready = False
         self.result = ""
         self._inside = ""
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attributes}
+        self.ids.add(values.get("id", ""))
         self.ready |= tag == "html" and values.get("data-ready") == "true"
         for name in ("src", "srcset", "data", "poster", "action"):
             if name in values:
                 self.loads.append(values[name])
         # A link that a reader follows is no request; one that the browser follows is.
-        if "href" in values and tag != "a":
-            self.loads.append(values["href"])
+        if "href" in values:
+            (self.leads if tag == "a" else self.loads).append(values["href"])
         self._inside = tag if tag == "style" else values.get("id", "") if tag == "script" else ""
         self.loads += re.findall(r"url\(\s*['\"]?([^'\")]+)", values.get("style", ""))
 
@@ -61,6 +66,19 @@ def external(document: str) -> list[str]:
     links = _Links()
     links.feed(document)
     return [load for load in links.loads if not load.startswith(("data:", "#"))]
+
+
+def dead(document: str, folder: Path) -> list[str]:
+    """Links of an HTML document that lead to no place in it and to no file from its folder on."""
+    links = _Links()
+    links.feed(document)
+    found = []
+    for link in map(urlsplit, links.leads):
+        missing = bool(link.path) and not (folder / unquote(link.path)).exists()
+        nowhere = not link.path and link.fragment not in links.ids
+        if not link.netloc and (missing or nowhere):
+            found.append(link.geturl())
+    return found
 
 
 def find_browser() -> str:
@@ -150,8 +168,11 @@ def main(page: Path) -> None:
     """Open the report PAGE in headless Chromium and check that it works."""
     try:
         # Before opening it: the page's own policy would keep these from being seen.
-        if loads := external(page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8")
+        if loads := external(text):
             raise StudyError(f"{page}: would load {loads[0][:80]}")
+        if links := dead(text, page.parent):
+            raise StudyError(f"{page}: links to {links[0]}, which is not there")
         document, console = opened(page, browser=find_browser())
     except StudyError as error:
         click.echo(str(error), err=True)
