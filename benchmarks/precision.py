@@ -18,6 +18,7 @@ from depthlens.knn.points import Array
 from depthlens.knn.search import Queries, nearest
 from depthlens.knn.votes import vote
 from depthlens.models import checkpoints
+from depthlens.models.inputs import network_input
 from depthlens.probes.plan import plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
@@ -37,7 +38,8 @@ def main(run: Path) -> None:
         architecture=about["model"]["architecture"],
         n_classes=len(splits["train"].classes),
     )
-    probes = plan(network, about["activations"]["probes"])
+    few = network_input(torch.tensor(splits["train"].images[:3]))
+    probes = plan(network, about["activations"]["probes"], few)
     exact = {name: record(network, probes, split.images) for name, split in splits.items()}
 
     k, labels = neighbours["n_neighbors"], splits["train"].labels

@@ -9,6 +9,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import torch
 import yaml
 
 from depthlens.errors import ConfigError, StudyError
@@ -114,7 +115,7 @@ def test_how_a_number_is_written_does_not_change_a_block(study, values):
 def test_probes_are_those_of_the_network(study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     network = networks.build("resnet18", n_classes=6, seed=0)
-    expected = [probe.name for probe in plan(network, "children")]
+    expected = [probe.name for probe in plan(network, "children", torch.zeros(1, 3, 32, 32))]
     assert study.probes("resnet18") == expected
 
 

@@ -393,9 +393,12 @@ class Twice(nn.Sequential):
         return self[1](self[0](self[0](images)))
 
 
-def test_a_module_that_runs_twice_is_named_as_our_argument():
-    with pytest.raises(StudyError, match=r"^probes: the module '0' runs more than once"):
-        measured(model=Twice(nn.ReLU(), nn.Flatten()), probes=["0"])
+def test_each_call_of_a_module_that_runs_twice_can_be_a_probe():
+    table = measured(model=Twice(nn.ReLU(), nn.Flatten()), probes="children")
+    assert table.attrs["probes"] == ["00-input", "01-0", "02-0#2", "03-1"]
+    assert (table["01-0"] == table["02-0#2"]).all()
+    with pytest.raises(StudyError, match=r"^probes: the module '0' runs 2 times"):
+        measured(model=Twice(nn.ReLU(), nn.Flatten()), probes=["0#3"])
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import pytest
 import torch
 import torchvision.models
 from torch import nn
+from torch.nn import functional
 from torchvision.models import VisionTransformer
 
+from depthlens.errors import StudyError
 from depthlens.models import networks
 from depthlens.probes.plan import feature_probe, plan
 from depthlens.probes.record import Recorder
@@ -30,8 +32,15 @@ def without_weights(architecture: str) -> nn.Module:
         return networks.build(architecture, n_classes=6, seed=0).to("meta")
 
 
-def blocks(network: nn.Module) -> list[str]:
-    probes = plan(network, "blocks")
+def planned(network: nn.Module, probes: str, shape: tuple[int, ...] = (3, 224, 224)):
+    """For two images, on the network's device."""
+    shape = (3, 32, 32) if getattr(network, "image_size", 224) == 32 else shape
+    device = next((weight.device for weight in network.parameters()), None)
+    return plan(network, probes, torch.zeros(2, *shape, device=device))
+
+
+def blocks(network: nn.Module, *shape: int) -> list[str]:
+    probes = planned(network, "blocks", *filter(None, [shape]))
     assert [probe.kind for probe in probes] == (
         ["input", *["module"] * (len(probes) - 2), "softmax"]
     )
@@ -58,14 +67,14 @@ def test_every_family_of_torchvision_is_here():
 def test_each_probe_runs_once_and_in_the_order_of_the_plan(architecture, probes):
     network = without_weights(architecture).eval()
     modules = dict(network.named_modules())
-    planned = [probe.module for probe in plan(network, probes) if probe.kind == "module"]
-    assert len(planned) >= 3 or probes == "children"
+    found = [probe.module for probe in planned(network, probes) if probe.kind == "module"]
+    assert len(found) >= 3 or probes == "children"
     ran = []
-    for name in planned:
+    for name in found:
         modules[name].register_forward_hook(lambda *_, name=name: ran.append(name))
     with torch.no_grad():
         network(torch.zeros(2, 3, 224, 224, device="meta"))
-    assert ran == planned
+    assert ran == found
 
 
 def test_blocks_of_vgg11_are_its_convolutions_pooling_and_linear_layers():
@@ -121,9 +130,9 @@ def test_blocks_of_a_perceptron_are_its_hidden_layers_and_its_output():
     for width in (12, 8, 8, 8, 8, 8):
         layers += [nn.Linear(width, 8), nn.ReLU()]
     network = nn.Sequential(*layers, nn.Dropout(), nn.Linear(8, 3))
-    probes = plan(network, "blocks")
+    probes = plan(network, "blocks", torch.zeros(2, 3, 2, 2))
     assert [probe.module for probe in probes] == ["", "2", "4", "6", "8", "10", "12", "14", ""]
-    assert feature_probe(network, probes) == "06-12"
+    assert feature_probe(probes) == "06-12"
 
 
 class Block(nn.Module):
@@ -150,13 +159,82 @@ class Stage(nn.Module):
 
 def test_a_stage_is_looked_into_even_where_it_holds_one_block():
     network = nn.Sequential(nn.Flatten(), nn.LayerNorm(4), Stage(2), Stage(1), nn.LayerNorm(4))
-    assert blocks(network) == ["2.blocks.0", "2.blocks.1", "3.blocks.0", "4"]
+    assert blocks(network, 4) == ["2.blocks.0", "2.blocks.1", "3.blocks.0", "4"]
 
 
-def test_a_module_that_is_used_in_two_places_is_named_once():
+def test_every_call_of_a_module_that_is_used_in_several_places_is_read():
     shared = nn.Linear(4, 4)
     network = nn.Sequential(shared, nn.ReLU(), shared, nn.Sequential(shared, nn.Linear(4, 2)))
-    assert blocks(network) == ["1", "3.1"]
+    assert blocks(network, 4) == ["1", "0#2", "0#3", "3.1"]
+
+
+class FirstTutorial(nn.Module):
+    """One pooling and one ReLU for all layers, and what only training needs."""
+
+    def __init__(self):
+        super().__init__()
+        self.auxiliary = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 2))
+        self.pool, self.relu = nn.MaxPool2d(2), nn.ReLU(inplace=True)
+        self.layers = nn.ModuleList([nn.Conv2d(3, 4, 3), nn.Conv2d(4, 8, 3)])
+        self.head = nn.ModuleDict({"hidden": nn.Linear(8, 8), "out": nn.Linear(8, 2)})
+        self.loss = nn.CrossEntropyLoss()
+
+    def forward(self, images):
+        for layer in self.layers:
+            images = self.pool(self.relu(layer(images)))
+        return self.head["out"](self.relu(self.head["hidden"](images.mean((2, 3)))))
+
+
+def test_one_pooling_and_one_relu_for_all_layers_are_read_at_every_call(caplog):
+    network, images = FirstTutorial().eval(), torch.rand(2, 3, 16, 16)
+    with caplog.at_level("INFO"):
+        points = plan(network, "blocks", images)
+    assert [point.name for point in points] == [
+        "00-input", "01-pool", "02-pool#2", "03-relu#3", "04-head-out", "05-softmax",
+    ]  # fmt: skip
+    assert caplog.messages == ["not read, since the network predicts without them: auxiliary, loss"]
+    assert feature_probe(points) == "03-relu#3"
+    with Recorder(network, points, dtype=torch.float32, prepare=lambda x: x) as recorder:
+        _, found = recorder(images)
+    with torch.no_grad():
+        expected = [images]
+        for layer in network.layers:
+            expected.append(functional.max_pool2d(layer(expected[-1]).relu(), 2))
+        expected.append(network.head["hidden"](expected[-1].mean((2, 3))).relu())
+        expected.append(network.head["out"](expected[-1]))
+        expected.append(expected[-1].softmax(1))
+    for one, two in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize(
+    ("probes", "expected"),
+    [
+        ("children", [
+            "input", "layers.0", "relu", "pool", "layers.1", "relu#2", "pool#2", "head.hidden",
+            "relu#3", "head.out",
+        ]),
+        (["pool*", "softmax", "relu#3"], ["pool", "pool#2", "softmax", "relu#3"]),
+        (["layers.*:mean"], ["layers.0-mean", "layers.1-mean"]),
+    ],
+)  # fmt: skip
+def test_calls_are_read_where_they_run(probes, expected):
+    found = plan(FirstTutorial(), probes, torch.rand(1, 3, 16, 16))
+    assert [point.name[3:] for point in found] == [name.replace(".", "-") for name in expected]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ("pool#3", r"'pool' runs 2 times when the network predicts; leave 'pool#3' out"),
+        ("loss", "'loss' does not run when the network predicts; leave 'loss' out"),
+        ("head", "'head' does not run when the network predicts"),
+        ("pol#2", "the network has no module 'pol#2'; did you mean 'pool"),
+    ],
+)
+def test_calls_that_there_are_not_are_named_if_they_were_asked_for(asked, fault):
+    with pytest.raises(StudyError, match=f"activations.probes: .*{fault}"):
+        plan(FirstTutorial(), ["input", asked], torch.rand(1, 3, 16, 16))
 
 
 def test_a_network_without_layers_has_its_input_and_softmax():
@@ -175,14 +253,14 @@ def test_a_network_without_layers_has_its_input_and_softmax():
 )
 def test_features_among_blocks_are_the_last_before_the_logits(network, expected):
     made = network()
-    assert feature_probe(made, plan(made, "blocks")) == expected
+    assert feature_probe(planned(made, "blocks")) == expected
 
 
 def test_what_blocks_record_are_the_outputs_of_the_modules():
     network = tiny_vit().eval()
     nn.init.normal_(network.heads.head.weight, generator=torch.Generator().manual_seed(0))
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    points = plan(network, "blocks")
+    points = plan(network, "blocks", images)
     with Recorder(network, points, dtype=torch.float32, prepare=lambda x: x) as recorder:
         _, found = recorder(images)
     with torch.no_grad():

@@ -15,8 +15,8 @@ def resnet18():
     return networks.build("resnet18", n_classes=6, seed=0)
 
 
-def fields(network, probes="children", width=32) -> dict[str, int | None]:
-    points = plan(network, probes)
+def fields(network, probes="children", width=32, *, image=(3, 32, 32)) -> dict[str, int | None]:
+    points = plan(network, probes, torch.zeros(1, *image))
     found = describe.receptive_fields(network, points, width=width)
     return {point.name[3:]: field for point, field in zip(points, found, strict=True)}
 
@@ -112,7 +112,7 @@ def test_measuring_leaves_the_network_as_it_was(resnet18):
 
 
 def test_parameters_are_those_on_paper_and_sum_to_the_networks(resnet18):
-    points = plan(resnet18, "children")
+    points = plan(resnet18, "children", torch.zeros(1, 3, 32, 32))
     counts = {
         p.name[3:]: n for p, n in zip(points, describe.parameters(resnet18, points), strict=True)
     }
@@ -125,11 +125,12 @@ def test_parameters_are_those_on_paper_and_sum_to_the_networks(resnet18):
 
 
 def test_softmax_has_no_parameters(resnet18):
-    assert describe.parameters(resnet18, plan(resnet18, ["fc", "softmax"])) == [3078, 0]
+    points = plan(resnet18, ["fc", "softmax"], torch.zeros(1, 3, 32, 32))
+    assert describe.parameters(resnet18, points) == [3078, 0]
 
 
 def duplicates(network, size: int, probes="children") -> dict[str, str | None]:
-    points = plan(network, probes)
+    points = plan(network, probes, torch.zeros(1, 3, size, size))
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (4, 1, size, size), dtype=torch.uint8, generator=generator)
     with Recorder(network, points, dtype=torch.float32) as recorder:
@@ -169,7 +170,7 @@ def test_behind_an_adaptive_pooling_every_unit_sees_the_whole_image():
     ["densenet121", "efficientnet_b0", "googlenet", "maxvit_t", "mobilenet_v3_small", "swin_t"],
 )
 def test_receptive_fields_of_other_families_do_not_shrink(architecture):
-    found = fields(networks.build(architecture, n_classes=6, seed=0), "blocks", width=32)
+    found = fields(networks.build(architecture, n_classes=6, seed=0), "blocks", image=(3, 224, 224))
     known = [field for field in found.values() if field is not None]
     assert known == sorted(known)
     assert known[0] == 1
@@ -189,7 +190,7 @@ def test_receptive_fields_are_those_of_grey_networks_and_of_norms_without_weight
     network = nn.Sequential(
         nn.Conv2d(1, 2, 5), nn.BatchNorm2d(2, affine=False), nn.Tanh(), nn.Conv2d(2, 2, 3)
     )
-    assert list(fields(network, ["0", "1", "2", "3"]).values()) == [5, 5, 5, 7]
+    assert list(fields(network, ["0", "1", "2", "3"], image=(1, 9, 9)).values()) == [5, 5, 5, 7]
 
 
 def test_of_a_reduced_probe_there_is_no_place_in_the_image(resnet18):

@@ -94,8 +94,10 @@ class _Odd(nn.Module):
 
 def record(make, asked):
     network = Gives(make)
-    with Recorder(network, plan(network, [asked]), dtype=torch.float16) as recorder:
-        _, (found,) = recorder(torch.ones(4, 3, 2, 2))
+    images = torch.ones(4, 3, 2, 2)
+    points = plan(network, [asked], images)
+    with Recorder(network, points, dtype=torch.float16) as recorder:
+        _, (found,) = recorder(images)
     return found
 
 
@@ -127,6 +129,7 @@ def test_an_output_that_cannot_be_kept_is_refused_with_its_shape(make, asked, fa
 def test_the_input_can_be_reduced_too():
     network = Gives(lambda x: x)
     images = torch.randint(0, 256, (4, 1, 2, 2), dtype=torch.uint8)
-    with Recorder(network, plan(network, ["input:mean"]), dtype=torch.float32) as recorder:
+    points = plan(network, ["input:mean"], images.float().expand(-1, 3, -1, -1))
+    with Recorder(network, points, dtype=torch.float32) as recorder:
         _, (found,) = recorder(images)
     torch.testing.assert_close(found, images.float().mean((2, 3)) / 255)

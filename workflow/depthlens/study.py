@@ -397,19 +397,29 @@ class Study:
         return self._outline(model)["features"]
 
     def _outline(self, model: str) -> dict:
+        network = self.config.models[model]
+        studied = (self.config.datasets[name] for name in self.config.study.datasets)
+        sizes = {(block.height, block.width) for block in studied if block.source == "image_folder"}
         asked = {
-            "architecture": self.config.models[model].architecture,
+            "architecture": network.architecture,
             "probes": self.config.activations.probes,
+            "channels": network.channels,
+            "sizes": [network.input_size] if network.input_size else sorted(sizes),
             "code": code_digest("probes.plan"),
             "torchvision": metadata.version("torchvision"),
-            "network": self._network_code(model),
+            "code of the network": self._network_code(model),
         }
         key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         kept = Path(".snakemake", "depthlens", f"probes-{key}.json")
         if not kept.exists():
             from depthlens.probes import plan
 
-            found = plan.outline(asked["architecture"], asked["probes"])
+            found = plan.outline(
+                asked["architecture"],
+                asked["probes"],
+                channels=asked["channels"],
+                sizes=asked["sizes"],
+            )
             tables.write_json(kept, found._asdict())
         return tables.read_json(kept)
 

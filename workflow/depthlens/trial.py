@@ -268,9 +268,10 @@ def see(
     list of Seen
         Of the training images, then of each of the others.
     """
-    points = plan(network, probes)
+    few = torch.tensor(train.images[:3], device=device_of(network))
+    points = plan(network, probes, prepare(few))
     names = [probe.name for probe in points]
-    feature_index = names.index(feature_probe(network, points))
+    feature_index = names.index(feature_probe(points))
     sets = [train.images, *(split.images for split in others)]
     recorded = [_record(network, points, images, dtype, prepare) for images in sets]
     labels, n_classes, k = train.labels.astype(np.int64), len(train.classes), n_neighbors

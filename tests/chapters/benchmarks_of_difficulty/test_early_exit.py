@@ -121,7 +121,9 @@ def test_exits_are_those_of_a_loop_over_single_images(made):
 
 def test_search_costs_dims_times_references_at_every_probe():
     network = networks.build("resnet18_narrow", n_classes=3, seed=1)
-    found = experiments.search_costs(network, plan(network, "children"), IMAGES["one"][0].images)
+    found = experiments.search_costs(
+        network, plan(network, "children", torch.zeros(1, 3, 16, 16)), IMAGES["one"][0].images
+    )
     # Grey input of 16 × 16; 16 channels of 8 × 8 three times, of 4 × 4 twice; then ever fewer.
     dims = [256, 1024, 1024, 1024, 256, 256, 32 * 4, 64, 128, 128, 3]
     assert found.tolist() == [90 * sum(dims[: place + 1]) for place in range(len(dims))]

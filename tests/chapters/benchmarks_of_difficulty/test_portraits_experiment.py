@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from depthlens.chapters.benchmarks_of_difficulty.experiments.portraits import (
@@ -73,7 +74,7 @@ def test_computation_is_counted_as_on_paper():
 def test_computation_grows_from_the_input_to_the_end(architecture):
     network = networks.build(architecture, n_classes=4, seed=0, shape=(3, 16, 16))
     found = shares_of_computation(network, (1, 16, 16))
-    assert len(found) == len(plan(network, "children"))
+    assert len(found) == len(plan(network, "children", torch.zeros(1, 3, 16, 16)))
     assert found[0] == 0
     assert found[-1] == 1
     assert (np.diff(found) >= 0).all()

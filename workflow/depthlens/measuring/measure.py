@@ -1,6 +1,7 @@
 """Prediction depth of a reader's own examples at the probes of a reader's own network."""
 
 import contextlib
+import itertools
 import logging
 import shutil
 import tempfile
@@ -119,7 +120,6 @@ def measure(
     _check_word("metric", metric, ("euclidean", "cosine"))
     _check_word("dtype", dtype, ("float32", "float16"))
     _check_word("device", device, ("auto", "cpu", "cuda"))
-    points = _plan(model, probes)
     where = _device(model, device)
     leave_one_out = queries is None
     references = open_examples(train, name="train", batch_size=batch_size, in_order=leave_one_out)
@@ -132,19 +132,22 @@ def measure(
         _check_neighbours(n_neighbors, references.n_examples, leave_one_out=leave_one_out)
 
     with _temporary_folder(workdir) as folder:
-        with (
-            _borrowed(model, where),
-            Recorder(model, points, dtype=getattr(torch, dtype), prepare=_as_it_is) as recorder,
-        ):
-            forward = _Forward(
-                model, recorder, points, folder, preprocess, classes, where, progress
-            )
-            recorded = {name: forward(name, some, sets) for name, some in sets.items()}
+        with _borrowed(model, where):
+            feed = _Feed(model, preprocess, where)
+            first = next(references.batches)
+            batches = itertools.chain([first], references.batches)
+            sets["train"] = references._replace(batches=batches)
+            points = _plan(model, probes, feed, first[0])
+            with Recorder(
+                model, points, dtype=getattr(torch, dtype), prepare=_as_it_is
+            ) as recorder:
+                forward = _Forward(recorder, points, folder, feed, classes, progress)
+                recorded = {name: forward(name, some, sets) for name, some in sets.items()}
         known, asked = recorded["train"], recorded.get("queries", recorded["train"])
         n_classes = known.logits.shape[1]
         names = _class_names(classes, n_classes)
         _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
-        found, features = [], feature_probe(model, points)
+        found, features = [], feature_probe(points)
         for index, probe in enumerate(points):
             voters = known.points(index, metric)
             near = _neighbours(
@@ -235,25 +238,62 @@ class _Recorded(NamedTuple):
         return Normalized(Array(values)) if metric == "cosine" else Array(values)
 
 
+class _Feed:
+    """What the network is given of a batch of images, and what is said when it does not take it."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocess: Callable[[torch.Tensor], torch.Tensor] | None,
+        device: torch.device,
+    ) -> None:
+        weights = (value for value in model.parameters() if value.is_floating_point())
+        self._type = next((weight.dtype for weight in weights), torch.float32)
+        self._preprocess, self._device = preprocess, device
+
+    def __call__(self, images: torch.Tensor, name: str) -> torch.Tensor:
+        # A copy: neither preprocess nor a network that works in place may change the reader's.
+        images = images.to(self._device, copy=True)
+        if self._preprocess is not None:
+            images = self._preprocess(images)
+        if not isinstance(images, torch.Tensor) or not images.is_floating_point():
+            kind = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
+            raise StudyError(
+                f"{name}: the network takes floats, these images are {kind}; scale them as they "
+                "were for its training, or let preprocess do it, such as lambda x: x.float() / 255"
+            )
+        return images.to(self._type)
+
+    @contextlib.contextmanager
+    def taken(self, images: torch.Tensor, name: str) -> Iterator[None]:
+        """Whatever a network raises within it is told in one sentence."""
+        try:
+            yield
+        except StudyError as error:
+            raise _as_argument(error) from None
+        except torch.OutOfMemoryError:
+            raise StudyError("batch_size: out of GPU memory; lower it") from None
+        except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise StudyError(
+                f"model: it does not take a batch of {name}, shape {tuple(images.shape)}: {reason}"
+            ) from error
+
+
 class _Forward:
     """Runs a network over examples and keeps the activations on disk."""
 
     def __init__(
         self,
-        model: nn.Module,
         recorder: Recorder,
         probes: Sequence[Probe],
         folder: Path,
-        preprocess: Callable[[torch.Tensor], torch.Tensor] | None,
+        feed: _Feed,
         classes: Sequence[str] | None,
-        device: torch.device,
         progress: bool,
     ) -> None:
-        weights = (value for value in model.parameters() if value.is_floating_point())
-        self._type = next((weight.dtype for weight in weights), torch.float32)
         self._recorder, self._probes, self._folder = recorder, probes, folder
-        self._preprocess, self._classes = preprocess, classes
-        self._device, self._progress = device, progress
+        self._feed, self._classes, self._progress = feed, classes, progress
         self._shapes: tuple | None = None
 
     def __call__(self, name: str, examples: Examples, every: Mapping[str, Examples]) -> _Recorded:
@@ -287,26 +327,9 @@ class _Forward:
     def _run(
         self, images: torch.Tensor, name: str
     ) -> tuple[NDArray[np.float32], list[torch.Tensor]]:
-        images = images.to(self._device)
-        if self._preprocess is not None:
-            images = self._preprocess(images)
-        if not isinstance(images, torch.Tensor) or not images.is_floating_point():
-            kind = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
-            raise StudyError(
-                f"{name}: the network takes floats, these images are {kind}; scale them as they "
-                "were for its training, or let preprocess do it, such as lambda x: x.float() / 255"
-            )
-        try:
-            logits, activations = self._recorder(images.to(self._type))
-        except StudyError as error:
-            raise _as_argument(error) from None
-        except torch.OutOfMemoryError:
-            raise StudyError("batch_size: out of GPU memory; lower it") from None
-        except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise StudyError(
-                f"model: it does not take a batch of {name}, shape {tuple(images.shape)}: {reason}"
-            ) from error
+        images = self._feed(images, name)
+        with self._feed.taken(images, name):
+            logits, activations = self._recorder(images)
         return logits.float().cpu().numpy(), activations
 
     def _check(
@@ -376,11 +399,12 @@ def _as_argument(error: StudyError) -> StudyError:
     return StudyError(str(error).removeprefix("activations."))
 
 
-def _plan(model: nn.Module, probes: str | Sequence[str]) -> list[Probe]:
-    try:
-        points = plan(model, probes)
-    except StudyError as error:
-        raise _as_argument(error) from None
+def _plan(
+    model: nn.Module, probes: str | Sequence[str], feed: _Feed, images: torch.Tensor
+) -> list[Probe]:
+    images = feed(images, "train")
+    with feed.taken(images, "train"):
+        points = plan(model, probes, images)
     if not points:
         raise StudyError("probes: at least one is needed")
     return points

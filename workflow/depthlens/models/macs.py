@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from depthlens.probes.calls import watch
+
 
 def count(run: Callable[[], object]) -> int:
     """Multiply-accumulates of what `run` does: convolutions and products of matrices.
@@ -32,7 +34,7 @@ def up_to_modules(network: nn.Module, image: torch.Tensor, modules: Sequence[str
         Is put into evaluation mode.
     image : float tensor, shape (1, channels, height, width), on the network's device
     modules : sequence of str
-        As `network.named_modules()` names them; each runs once.
+        As `probes.calls` names them: `#2` behind the name for a module's second call.
 
     Returns
     -------
@@ -42,17 +44,10 @@ def up_to_modules(network: nn.Module, image: torch.Tensor, modules: Sequence[str
     network.eval()
     counter = FlopCounterMode(display=False)
     found: dict[str, int] = {}
-    known = dict(network.named_modules())
-    hooks = [
-        known[name].register_forward_hook(
-            lambda *_, name=name: found.update({name: counter.get_total_flops() // 2})
-        )
-        for name in modules
-    ]
-    try:
-        with torch.no_grad(), counter:
-            network(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+
+    def ended(call: str, _output: object) -> None:
+        found[call] = counter.get_total_flops() // 2
+
+    with torch.no_grad(), counter, watch(network, ended):
+        network(image)
     return [found[name] for name in modules]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from depthlens.probes.calls import module_of, watch
 from depthlens.probes.plan import Probe
 from depthlens.probes.reductions import first_tensor
 
@@ -16,7 +17,7 @@ def parameters(network: nn.Module, plan: Sequence[Probe]) -> list[int]:
     """Number of trained parameters in each probe's module; 0 for the input and for softmax."""
     modules = dict(network.named_modules())
     return [
-        sum(parameter.numel() for parameter in modules[probe.module].parameters())
+        sum(parameter.numel() for parameter in modules[module_of(probe.module)].parameters())
         if probe.kind == "module"
         else 0
         for probe in plan
@@ -61,28 +62,20 @@ def receptive_fields(network: nn.Module, plan: Sequence[Probe], *, width: int) -
         (n, channels, height, width).
     """
     positive = _linear_and_positive(network)
-    modules = dict(positive.named_modules())
     outputs: dict[str, torch.Tensor | None] = {}
-    hooks = [
-        modules[probe.module].register_forward_hook(
-            lambda _module, _inputs, output, name=probe.module: outputs.__setitem__(
-                name, first_tensor(output)
-            )
-        )
-        for probe in plan
-        if probe.kind == "module"
-    ]
+
+    def keep(call: str, output: object) -> None:
+        outputs[call] = first_tensor(output)
+
     generator = torch.Generator().manual_seed(0)
     channels = _channels(network)
     image = torch.rand(1, channels, _TALL, width, generator=generator, dtype=torch.float64) + 0.5
     image.requires_grad_()
     try:
-        positive(image)
+        with watch(positive, keep, {module_of(probe.module) for probe in plan}):
+            positive(image)
     except Exception:  # whatever a network of one image size raises, and there are many ways
         outputs.clear()
-    finally:
-        for hook in hooks:
-            hook.remove()
     fields = []
     for probe in plan:
         if probe.kind == "input":

@@ -1,16 +1,21 @@
 """Which points of a network are probed, and what they are called."""
 
+import contextlib
+import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from depthlens.errors import StudyError, closest
-from depthlens.models import networks
+from depthlens.models import inputs, networks
+from depthlens.probes.calls import module_of, trace
 from depthlens.probes.reductions import REDUCTIONS
+
+log = logging.getLogger(__name__)
 
 
 class Probe(NamedTuple):
@@ -21,62 +26,70 @@ class Probe(NamedTuple):
     kind: str
     """"input", "module" or "softmax" """
     module: str
-    """module whose output is read; "" for the input and for softmax, which is of the output"""
+    """module whose output is read, `#2` behind it for its second call, and so on; "" for the input
+    and for softmax, which is of the output"""
     reduction: str = ""
     """what is kept of each output: a key of `reductions.REDUCTIONS`, "" for all of it"""
-    placed: bool = False
-    """its place is that of its definition, not one that was asked for: must run in this order"""
+    gives_logits: bool = False
+    """it is or holds the last linear layer that runs"""
 
 
-def plan(network: nn.Module, probes: str | Sequence[str]) -> list[Probe]:
+def plan(network: nn.Module, probes: str | Sequence[str], images: torch.Tensor) -> list[Probe]:
     """The probes of a network, in forward order.
 
     Parameters
     ----------
     network : torch.nn.Module
+        Runs once, in evaluation mode, and is left in its own; raises what it raises.
     probes : "children", "blocks", or sequence of str
-        `children`: the input, then the output of each child of the network (of a ModuleList, which
-        gives none, of each child of it). `blocks`: the input,
-        every block or layer as `block_modules` finds them, and softmax. Or a list of modules as
-        `network.named_modules()` names them; then the order is that of the list, and the words
-        "input" and "softmax" may stand in it. `*` stands for anything within one dotted part:
-        `encoder.layers.*` gives, at its place, all modules that match, in order of definition.
-        `:mean`, `:channels_last_mean` or `:class_token` after a name or pattern keeps a part of
-        each output: see `depthlens.probes.reductions`.
+        `children`: the input, then the output of each child of the network (of a child that does
+        not run as a whole, such as a ModuleList, of each child of it). `blocks`: the input,
+        every block or layer as `_blocks` finds them, and softmax. Or a list of modules as
+        `network.named_modules()` names them, `#2` behind the name for a module's second call;
+        then the order is that of the list, and the words "input" and "softmax" may stand in it.
+        `*` stands for anything within one dotted part: `encoder.layers.*` gives, at its place, all
+        calls that match, in the order in which they run. `:mean`, `:channels_last_mean` or
+        `:class_token` after a name or pattern keeps a part of each output: see
+        `depthlens.probes.reductions`.
+    images : float tensor, shape (n, …)
+        A few that the network takes, on its device.
 
     Raises
     ------
     StudyError
-        If a module or what follows its colon does not exist, if a pattern matches no module, or
-        if a module is named twice.
+        If a module or what follows its colon does not exist, if a module in the list does not run,
+        if a pattern matches none that does, or if one is named twice.
     """
-    known = [name for name, _ in network.named_modules() if name]
+    return _plan(network, probes, trace(network, images))
+
+
+def _plan(network: nn.Module, probes: str | Sequence[str], calls: Sequence[str]) -> list[Probe]:
     if probes == "children":
-        points = [_Point("input"), *map(_Point, _running_children(network))]
-        derived = True
+        points = [_Point("input"), *map(_Point, _children(network, calls))]
     elif probes == "blocks":
-        points = [_Point(name) for name in ("input", *block_modules(network), "softmax")]
-        derived = True
+        points = [_Point(name) for name in ("input", *_blocks(network, calls), "softmax")]
     else:
-        points = [point for asked in probes for point in _expand(asked, known)]
-        derived = False
+        known = [name for name, _ in network.named_modules() if name]
+        points = [point for asked in probes for point in _expand(asked, known, calls)]
     names = [point.name for point in points]
     for point in points:
         if names.count(point.name) > 1:
             raise StudyError(f"activations.probes: {point.name!r} is named twice")
     width = max(2, len(str(len(points) - 1)))
+    linear = {name for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+    last = next((module_of(call) for call in reversed(calls) if module_of(call) in linear), None)
     found = []
-    for index, (name, reduction, matched) in enumerate(points):
+    for index, (name, reduction) in enumerate(points):
         # A module of the network wins over our words for what is outside of it.
-        kind, module = ("module", name) if name in known else (name, "")
+        kind, module = ("module", name) if name in calls else (name, "")
         plain = "-".join([*name.split("."), *filter(None, [reduction])])
-        placed = kind == "module" and (derived or matched)
-        found.append(Probe(f"{index:0{width}d}-{plain}", kind, module, reduction, placed))
+        gives_logits = kind == "module" and f"{last}.".startswith(f"{module_of(module)}.")
+        found.append(Probe(f"{index:0{width}d}-{plain}", kind, module, reduction, gives_logits))
     return found
 
 
-def block_modules(network: nn.Module) -> list[str]:
-    """Names of the modules that `blocks` reads, in order of definition.
+def _blocks(network: nn.Module, calls: Sequence[str]) -> list[str]:
+    """The calls that `blocks` reads, in the order in which they run.
 
     A layer is a module without children whose weight is a matrix or more: a convolution or linear
     layer, not a norm or an embedding. From the network down into its children, each module is
@@ -93,8 +106,8 @@ def block_modules(network: nn.Module) -> list[str]:
     A block is read at its own output. A layer is read after all that follows it, so after its
     nonlinearity and pooling, as a residual block is read after its last ReLU. What follows a
     block is read after the last of it. Adaptive pooling opens a probe of its own, as in ResNets.
-    What has no effect on the values (dropout, flattening) and what stands before the first layer
-    is not read.
+    What has no effect on the values (dropout, flattening) and what runs before the first layer
+    is not read, and neither is what does not run.
 
     Returns
     -------
@@ -103,14 +116,17 @@ def block_modules(network: nn.Module) -> list[str]:
     """
     found: list[str] = []
     extends = False  # the last of `found`, if something follows it
-    for name, role in _roles(network):
+    roles = dict(_roles(network, calls))
+    _tell_idle(roles)
+    for call in calls:
+        role = roles.get(module_of(call))
         if role in ("block", "layer"):
-            found.append(name)
+            found.append(call)
             extends = role == "layer"
         elif found and extends and role == "follows":
-            found[-1] = name
-        elif found:
-            found.append(name)
+            found[-1] = call
+        elif found and role:
+            found.append(call)
             extends = True
     return found
 
@@ -124,46 +140,98 @@ class Outline(NamedTuple):
     """name of one of them: see `feature_probe`"""
 
 
-def outline(architecture: str, probes: str | Sequence[str]) -> Outline:
-    """The probes of an architecture, without making its weights if it can be; raises as `plan`."""
-    network = _without_weights(architecture) or networks.build(architecture, n_classes=2, seed=0)
-    found = plan(network, probes)
-    return Outline([probe.name for probe in found], feature_probe(network, found))
+def outline(
+    architecture: str,
+    probes: str | Sequence[str],
+    *,
+    channels: int = 3,
+    sizes: Sequence[Sequence[int]] = (),
+) -> Outline:
+    """The probes of an architecture, without making its weights if it can be; raises as `plan`.
+
+    Parameters
+    ----------
+    architecture : str
+    probes : "children", "blocks", or sequence of str
+    channels : int
+        That the network takes.
+    sizes : sequence of (height, width)
+        Of images that it may be given, tried before those of well-known collections. If it takes
+        none of them, its modules are supposed to run once each, in the order of their definition.
+    """
+    shapes = [(channels, *size) for size in (*sizes, *_SIZES)]
+    network, calls = _outlined(architecture, shapes)
+    found = _plan(network, probes, calls)
+    return Outline([probe.name for probe in found], feature_probe(found))
 
 
-def feature_probe(network: nn.Module, probes: Sequence[Probe]) -> str:
+def _outlined(architecture: str, shapes: Sequence[inputs.Shape]) -> tuple[nn.Module, list[str]]:
+    """A network and its calls."""
+    for make in (_without_weights, networks.build):
+        network = make(architecture, n_classes=2, seed=0, shape=shapes[0])
+        if network is None:
+            continue
+        home = next((value.device for value in network.parameters()), None)
+        for shape in shapes:
+            # Whatever a network raises that takes images of another size.
+            with contextlib.suppress(Exception):
+                return network, trace(network, torch.zeros((1, *shape), device=home))
+    return network, [name for name, module in network.named_modules() if _runs(module)]
+
+
+def feature_probe(probes: Sequence[Probe]) -> str:
     """Name of the probe that sees the features: the deepest before the last linear layer.
 
     Of a network without one, or where nothing before it is probed, it is the last probe that is
     neither the softmax nor the input, or else the first.
     """
-    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    last = linear[-1] if linear else ""
-
-    def gives_logits(probe: Probe) -> bool:
-        return bool(last) and f"{last}.".startswith(f"{probe.module}.")
-
     modules = [probe for probe in probes if probe.kind == "module"]
-    before = [probe for probe in modules if not gives_logits(probe)]
+    before = [probe for probe in modules if not probe.gives_logits]
     return (before or modules or probes)[-1 if modules else 0].name
 
 
-def _without_weights(architecture: str) -> nn.Module | None:
+def _without_weights(architecture: str, **options: object) -> nn.Module | None:
     if ":" in architecture and not architecture.startswith("timm:"):
         return None  # a user's module, imported in there, would keep constants without numbers
     try:
         with torch.device("meta"):
-            return networks.build(architecture, n_classes=2, seed=0)
+            return networks.build(architecture, **options)
     except RuntimeError:  # RegNet and Swin compute their sizes with tensors
         return None
 
 
-def _running_children(parent: nn.Module, path: str = "") -> Iterator[str]:
-    for name, child in parent.named_children():
-        if _runs(child):
-            yield f"{path}{name}"
-        else:
-            yield from _running_children(child, f"{path}{name}.")
+def _children(network: nn.Module, calls: Sequence[str]) -> list[str]:
+    """Calls of the children of a network, and of theirs where one does not run as a whole."""
+    ran, reached = set(map(module_of, calls)), _reached(calls)
+    roles: dict[str, str] = {}
+
+    def descend(parent: nn.Module, path: str) -> None:
+        for name, child in parent.named_children():
+            full = f"{path}{name}"
+            if full in ran:
+                roles[full] = "child"
+            elif full in reached:
+                descend(child, f"{full}.")
+            elif _is_something(child):
+                roles[full] = "idle"
+
+    descend(network, "")
+    _tell_idle(roles)
+    return [call for call in calls if roles.get(module_of(call)) == "child"]
+
+
+def _reached(calls: Sequence[str]) -> set[str]:
+    """Modules that run, and those that hold one that does."""
+    return {
+        name.rsplit(".", above)[0]
+        for name in map(module_of, calls)
+        for above in range(name.count(".") + 1)
+    }
+
+
+def _tell_idle(roles: Mapping[str, str]) -> None:
+    if idle := [name for name, role in roles.items() if role == "idle"]:
+        log.info("not read, since the network predicts without them: %s", ", ".join(idle))
 
 
 class _Point(NamedTuple):
@@ -171,11 +239,9 @@ class _Point(NamedTuple):
 
     name: str
     reduction: str = ""
-    matched: bool = False
-    """by a pattern"""
 
 
-def _expand(asked: str, known: Sequence[str]) -> list[_Point]:
+def _expand(asked: str, known: Sequence[str], calls: Sequence[str]) -> list[_Point]:
     """The points that an entry of a list stands for."""
     name, colon, reduction = asked.partition(":")
     if colon and reduction not in REDUCTIONS:
@@ -183,17 +249,27 @@ def _expand(asked: str, known: Sequence[str]) -> list[_Point]:
             f"activations.probes: {asked!r} ends in an unknown {reduction!r}"
             f"{closest(reduction, REDUCTIONS)}"
         )
-    if name in (*known, "input", "softmax"):
+    if name in calls or (name in ("input", "softmax") and name not in known):
         return [_Point(name, reduction)]
     pattern = re.compile("[^.]*".join(map(re.escape, name.split("*"))))
-    matches = [_Point(module, reduction, True) for module in known if pattern.fullmatch(module)]
+    matches = [_Point(call, reduction) for call in calls if call and pattern.fullmatch(call)]
     if not matches:
+        if module_of(name) in known:
+            times = sum(module_of(call) == module_of(name) for call in calls)
+            runs = f"runs {times} times" if times else "does not run"
+            raise StudyError(
+                f"activations.probes: the module {module_of(name)!r} {runs} when the network "
+                f"predicts; leave {name!r} out of the list"
+            )
         lacks = "no module matches" if "*" in name else "the network has no module"
         raise StudyError(
             f"activations.probes: {lacks} {name!r}{closest(name, [*known, 'input', 'softmax'])}"
         )
     return matches
 
+
+# Sizes of images of well-known collections, ImageNet's for Inception among them.
+_SIZES = ((32, 32), (28, 28), (224, 224), (64, 64), (96, 96), (16, 16), (299, 299), (384, 384))
 
 # In evaluation mode they change no value, or only the shape.
 _WITHOUT_EFFECT = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd)
@@ -206,8 +282,9 @@ _POOLS_ALL = (
 )  # fmt: skip
 
 
-def _roles(network: nn.Module) -> Iterator[tuple[str, str]]:
-    """Names and roles ("layer", "block", "follows", "pooling") that `block_modules` speaks of."""
+def _roles(network: nn.Module, calls: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names and roles ("layer", "block", "follows", "pooling") that `_blocks` speaks of; "idle"."""
+    ran, reached = set(map(module_of, calls)), _reached(calls)
     blocks = _block_classes(network)
     known = {name for name, _ in network.named_modules()}  # of shared modules only the first
 
@@ -220,7 +297,10 @@ def _roles(network: nn.Module) -> Iterator[tuple[str, str]]:
             layers = _n_layers(child)
             holds_blocks = any(type(part) in blocks for part in child.modules())
             own = not _is_plain(child)
-            if not _runs(child):
+            if full not in reached:
+                if _is_something(child):
+                    yield full, "idle"
+            elif full not in ran:  # a list, or its children are called by others
                 yield from descend(child, f"{full}.")
             elif layers == 0:
                 parts = [part for part in child.modules() if not any(part.children())]
@@ -273,6 +353,11 @@ def _is_layer(module: nn.Module) -> bool:
 def _is_plain(module: nn.Module) -> bool:
     """Whether it only holds others, in a list or in sequence."""
     return type(module).forward is nn.Sequential.forward or not _runs(module)
+
+
+def _is_something(module: nn.Module) -> bool:
+    """Whether it could run, or holds what could: not an empty list."""
+    return any(map(_runs, module.modules()))
 
 
 def _runs(module: nn.Module) -> bool:

@@ -1,5 +1,6 @@
 """Record the activations of every probe in one forward pass."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 
 from depthlens.errors import StudyError
 from depthlens.models.inputs import network_input
+from depthlens.probes.calls import module_of, watch
 from depthlens.probes.plan import Probe
 from depthlens.probes.reductions import REDUCTIONS, first_tensor
 
@@ -37,23 +39,20 @@ class Recorder:
     ) -> None:
         self._network = network.eval()
         self._plan = plan
+        self._wanted = {probe.module: probe for probe in plan if probe.kind == "module"}
         self._dtype = dtype
         self._prepare = prepare
         self._seen: dict[str, torch.Tensor] = {}
         self._n_examples = 0
-        self._hooks: list = []
+        self._hooks = contextlib.ExitStack()
 
     def __enter__(self) -> "Recorder":
-        modules = dict(self._network.named_modules())
-        for probe in self._plan:
-            if probe.kind == "module":
-                hook = self._hook(probe)
-                self._hooks.append(modules[probe.module].register_forward_hook(hook))
+        modules = set(map(module_of, self._wanted))
+        self._hooks.enter_context(watch(self._network, self._keep, modules))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
+        self._hooks.close()
 
     def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Run one batch.
@@ -75,9 +74,8 @@ class Recorder:
         Raises
         ------
         StudyError
-            If a probed module did not run, ran twice, gave no tensor with the examples in its
-            first dimension or one that its reduction does not take, or if modules that are probed
-            in order of definition run in another order.
+            If a probed module did not run, or gave no tensor with the examples in its first
+            dimension or one that its reduction does not take.
         """
         self._seen.clear()
         self._n_examples = len(images)
@@ -96,48 +94,30 @@ class Recorder:
                 activations.append(self._seen[probe.module])
             else:
                 raise StudyError(
-                    f"activations.probes: the module {probe.module!r} does not run when the "
-                    "network predicts; leave it out of the list"
+                    f"activations.probes: the module {probe.module!r} does not run for each image; "
+                    "leave it out of the list"
                 )
-        self._check_order()
         return logits, activations
 
-    def _check_order(self) -> None:
-        planned = [probe.module for probe in self._plan if probe.placed]
-        ran = [name for name in self._seen if name in set(planned)]
-        for expected, name in zip(planned, ran, strict=True):
-            if name != expected:
-                raise StudyError(
-                    f"activations.probes: the module {name!r} is defined after {expected!r} but "
-                    "runs before it; list the modules by name, in the order in which they run"
-                )
-
-    def _hook(self, probe: Probe):
-        name = probe.module
-
-        def keep(_module: nn.Module, _inputs: object, output: object) -> None:
-            if name in self._seen:
-                raise StudyError(
-                    f"activations.probes: the module {name!r} runs more than once in a forward "
-                    "pass; list other modules in its place, such as the block around it"
-                )
-            values = first_tensor(output)
-            if values is None:
-                raise StudyError(
-                    f"activations.probes: the module {name!r} gives no tensor but a "
-                    f"{type(output).__name__}; probe the block around it"
-                )
-            if values.dim() < 2 or len(values) != self._n_examples:
-                raise StudyError(
-                    f"activations.probes: the module {name!r} gives shape {tuple(values.shape)} "
-                    f"for {self._n_examples} examples, not ({self._n_examples}, …); probe the "
-                    "block around it"
-                )
-            # A copy, now: an in-place ReLU that follows would overwrite what is kept by reference.
-            kept = _reduced(values.detach(), probe)
-            self._seen[name] = kept.to(self._dtype, copy=True)
-
-        return keep
+    def _keep(self, name: str, output: object) -> None:
+        if name not in self._wanted:
+            return
+        probe = self._wanted[name]
+        values = first_tensor(output)
+        if values is None:
+            raise StudyError(
+                f"activations.probes: the module {name!r} gives no tensor but a "
+                f"{type(output).__name__}; probe the block around it"
+            )
+        if values.dim() < 2 or len(values) != self._n_examples:
+            raise StudyError(
+                f"activations.probes: the module {name!r} gives shape {tuple(values.shape)} "
+                f"for {self._n_examples} examples, not ({self._n_examples}, …); probe the "
+                "block around it"
+            )
+        # A copy, now: an in-place ReLU that follows would overwrite what is kept by reference.
+        kept = _reduced(values.detach(), probe)
+        self._seen[name] = kept.to(self._dtype, copy=True)
 
 
 def _reduced(values: torch.Tensor, probe: Probe) -> torch.Tensor:

@@ -22,6 +22,8 @@ from depthlens.progress import bar
 
 log = logging.getLogger(__name__)
 
+_SAMPLE = 3  # images on which the network is looked at
+
 
 def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg: dict) -> None:
     """Write `{output}/{probe}.parquet` for each probe, and `predictions`.
@@ -49,7 +51,8 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         shape=inputs.input_shape(cfg["model"], split.images.shape[1:]),
     ).to(device)
     prepare = inputs.prepare(cfg["model"])
-    probes = plan(network, settings["probes"])
+    sample = torch.tensor(split.images[:_SAMPLE], device=device)
+    probes = plan(network, settings["probes"], prepare(sample))
     about = tables.describe("activations", cfg, {"checkpoint": checkpoint, "images": images})
     dtype = getattr(torch, settings["dtype"])
 

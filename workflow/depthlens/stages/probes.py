@@ -28,9 +28,10 @@ def run(*, images: Path, checkpoint: Path, output: Path, cfg: dict) -> None:
         shape=shape,
     )
     prepare = inputs.prepare(cfg["model"])
-    probes = plan(network, cfg["activations"]["probes"])
+    sample = torch.tensor(split.images[:_SAMPLE])
+    probes = plan(network, cfg["activations"]["probes"], prepare(sample))
     with Recorder(network, probes, dtype=torch.float32, prepare=prepare) as recorder:
-        _, activations = recorder(torch.tensor(split.images[:_SAMPLE]))
+        _, activations = recorder(sample)
     equals = describe.duplicates(activations)
     fields = describe.receptive_fields(network, probes, width=shape[2])
     sizes = [tuple(values.shape[1:]) for values in activations]

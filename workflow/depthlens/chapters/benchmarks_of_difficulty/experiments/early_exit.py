@@ -87,10 +87,10 @@ def experiment(
     ).network
     seen = trial.see(single, train, [test], n_neighbors=settings["n_neighbors"])[1]
     correct = seen.prediction == test.labels
-    one = torch.zeros(1, *shape)
-    points = plan(single, "children")
+    one = torch.zeros(1, *shape, device=trial.device_of(single))
+    points = plan(single, "children", one)
     modules = [point.module for point in points if point.kind == "module"]
-    costs = macs.up_to_modules(single, one.to(trial.device_of(single)), modules)
+    costs = macs.up_to_modules(single, one, modules)
     costs = np.array([0] * (len(points) - len(modules)) + costs, np.float64)
     whole = costs[-1]
     rows = [

@@ -101,9 +101,9 @@ def shares_of_computation(
     float array, shape (n_probes,)
         0 at the input, ascending; probes are the children of the network.
     """
-    probes = plan(network, _PROBES)
     device = trial.device_of(network)
     image = inputs.network_input(torch.zeros((1, *image_shape), dtype=torch.uint8, device=device))
+    probes = plan(network, _PROBES, image)
     modules = [probe.module for probe in probes if probe.kind == "module"]
     made = dict(zip(modules, macs.up_to_modules(network, image, modules), strict=True))
     total = macs.count(lambda: network(image))
