@@ -39,7 +39,7 @@ def main(run: Path) -> None:
             queries, references = map(Normalized, points) if metric == "cosine" else points
             k = settings["n_neighbors"]
             (near,) = nearest([Queries(queries)], references, n_neighbors=k, ranks=[k])
-            classes[metric].append(vote(train[near.rows], len(about["classes"]))[0])
+            classes[metric].append(vote(train[near.rows]))
         euclidean, cosine = (classes[metric][-1] for metric in METRICS)
         right = [(found == label).mean() for found in (euclidean, cosine)]
         differ = int((euclidean != cosine).sum())

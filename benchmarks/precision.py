@@ -43,7 +43,7 @@ def main(run: Path) -> None:
     exact = {name: record(network, probes, split.images) for name, split in splits.items()}
 
     k, labels = neighbours["n_neighbors"], splits["train"].labels
-    n_classes, n_queries = len(splits["train"].classes), len(splits["test"].labels)
+    n_queries = len(splits["test"].labels)
     stored, single = [], []
     print("k-NN right of the test images; classes that differ")
     print(f"{'probe':12} {'float16':>9} {'float32':>9} {'differ':>7}")
@@ -54,7 +54,7 @@ def main(run: Path) -> None:
             n_neighbors=k,
             ranks=[k],
         )
-        single.append(vote(labels[near.rows], n_classes)[0])
+        single.append(vote(labels[near.rows]))
         table = tables.read(run / f"knn/test/{probe.name}.parquet", ["prediction"])
         stored.append(table["prediction"].to_numpy())
         right = [(found == splits["test"].labels).mean() for found in (stored[-1], single[-1])]

@@ -158,6 +158,22 @@ def test_equal_tables_are_equal_bytes(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+@pytest.mark.parametrize("n", [0, 1, 1000])
+def test_a_column_that_is_made_while_it_is_written_is_the_same_bytes(tmp_path, monkeypatch, n):
+    monkeypatch.setattr(tables, "_ROW_GROUP_BYTES", 5000)
+    votes, asked = np.arange(n * 7, dtype=np.uint16).reshape(n, 7), []
+
+    def make(some):
+        asked.append(len(votes[some]))
+        return votes[some]
+
+    for name, column in (("whole", votes), ("made", make)):
+        columns = {"example_id": np.arange(n, dtype=np.int32), "votes": column}
+        tables.write(tmp_path / name, columns, ABOUT)
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "made").read_bytes()
+    assert max(asked) <= 5000 // (7 * 2 + 4)
+
+
 def test_describe_records_the_digest_of_every_input(tmp_path):
     (tmp_path / "in").write_bytes(b"abc")
     about = tables.describe("train", {"k": 1}, {"train": tmp_path / "in"})

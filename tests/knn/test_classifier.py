@@ -65,6 +65,15 @@ def test_several_k_at_once_are_each_k_alone(points):
         np.testing.assert_array_equal(column, alone.predict(queries))
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+def test_forty_thousand_classes_are_told_apart():
+    points = np.arange(40_000, dtype=np.float32)[:, None]
+    fitted = KNNClassifier(1, device="cpu").fit(points, np.arange(40_000))
+    some = [0, 32_767, 32_768, 39_999]
+    assert fitted.predict(points[some]).tolist() == some
+    assert fitted.predict_proba(points[some]).argmax(1).tolist() == some
+
+
 def test_tensors_arrays_and_files_give_the_same(points, tmp_path):
     references, words, queries = points
     for name, values in (("references", references), ("queries", queries)):

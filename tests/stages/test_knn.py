@@ -9,11 +9,24 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
+from depthlens.knn.search import Neighbours
 from depthlens.stages import knn, neighbours, votes
 
 
 def points(path) -> np.ndarray:
     return tables.matrix(tables.read(path)["activation"])
+
+
+def test_the_last_of_forty_thousand_classes_is_written_as_itself(tmp_path):
+    rows, classes = np.array([[0, 1], [1, 0]]), np.array([39_999, 5], tables.class_type(40_000))
+    near = Neighbours(rows, np.array([[1, 2], [1, 2]], np.float32), {})
+    voters = knn.Labels(np.arange(2), classes, 40_000)
+    cfg = {"n_neighbors": 1, "sensitivity": [1, 2]}
+    knn.write(tmp_path / "t.parquet", np.arange(2), near, voters, {}, cfg, itself=True)
+    table = tables.read(tmp_path / "t.parquet")
+    assert table["prediction"].to_pylist() == table["self_voting"].to_pylist() == [39_999, 5]
+    assert tables.matrix(table["sensitivity"]).tolist() == [[39_999, 5], [5, 5]]
+    assert tables.matrix(table["votes"]).argmax(1).tolist() == [39_999, 5]
 
 
 def labels_of(tiny_run) -> np.ndarray:

@@ -307,6 +307,15 @@ def test_evaluation_worked_by_hand():
     assert network.batches == [2, 1]
 
 
+def test_the_last_of_forty_thousand_classes_is_noted_as_itself():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3, 40_000))
+    with torch.no_grad():
+        network[1].bias[-1] = 100
+    labels = torch.tensor([39_999, 3], dtype=torch.int32)
+    images = torch.zeros(2, 1, 1, 1, dtype=torch.uint8)
+    assert loop.evaluate(network, images, labels, batch_size=2).prediction.tolist() == [39_999] * 2
+
+
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_evaluation_does_not_depend_on_the_batches(sets, batch_size):
     network = small_network(dropout=0.5)

@@ -33,13 +33,18 @@ class Images(NamedTuple):
     """shape (n_examples,), ascending"""
     images: NDArray[np.uint8]
     """shape (n_examples, channels, height, width)"""
-    labels: NDArray[np.int16]
-    """shape (n_examples,), index into `classes`"""
+    labels: NDArray[np.integer]
+    """shape (n_examples,), index into `classes`, of their `class_type`"""
     classes: list[str]
     factors: dict[str, NDArray[np.float32]]
     """one array of shape (n_examples,) a factor that describes the image"""
     files: list[str] | None = None
     """of each image the path below its folder, where images are files"""
+
+
+def class_type(n_classes: int) -> np.dtype:
+    """The type of the numbers of classes, 0 … n_classes - 1: int16, wider where it must be."""
+    return np.promote_types(np.int16, np.min_scalar_type(-n_classes))
 
 
 def describe(made_by: str, config: object, inputs: Mapping[str, Path | str]) -> dict:
@@ -154,24 +159,38 @@ def writer(path: Path | str, schema: pa.Schema, metadata: Mapping) -> Iterator[p
 
 
 def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) -> None:
-    """Write a table that fits in memory.
+    """Write a table that fits in memory, but for columns that are made while they are written.
 
     Parameters
     ----------
     path : path
-    columns : mapping of name to array
-        Arrays of shape (n_rows,), or (n_rows, width), which become a `fixed_size_list` column.
+    columns : mapping of name to array or function
+        Arrays of shape (n_rows,), or (n_rows, width), which become a `fixed_size_list` column; or
+        functions that make such an array of a slice of the rows. At least one is no function.
     metadata : mapping
         See `writer`.
     """
-    arrays = {name: _column(values) for name, values in columns.items()}
-    fields = [
-        pa.field(name, array.type, nullable=not pa.types.is_fixed_size_list(array.type))
-        for name, array in arrays.items()
-    ]
-    table = pa.table(list(arrays.values()), schema=pa.schema(fields))
-    with writer(path, table.schema, metadata) as parquet:
-        parquet.write_table(table, row_group_size=rows_per_group(table.nbytes, table.num_rows))
+    known = {name: _column(values) for name, values in columns.items() if not callable(values)}
+    n_rows = len(next(iter(known.values())))
+
+    def rows(start: int, stop: int) -> pa.Table:
+        arrays = {
+            name: known[name][start:stop] if name in known else _column(make(slice(start, stop)))
+            for name, make in columns.items()
+        }
+        fields = [
+            pa.field(name, array.type, nullable=not pa.types.is_fixed_size_list(array.type))
+            for name, array in arrays.items()
+        ]
+        return pa.table(list(arrays.values()), schema=pa.schema(fields))
+
+    first = rows(0, 1)
+    made = sum(first[name].nbytes for name in columns if name not in known)
+    n_bytes = made * n_rows + sum(array.nbytes for array in known.values())
+    step = rows_per_group(n_bytes, n_rows)
+    with writer(path, first.schema, metadata) as parquet:
+        for start in range(0, max(1, n_rows), step):
+            parquet.write_table(rows(start, start + step), row_group_size=step)
 
 
 def write_frame(path: Path | str, frame: "pd.DataFrame", metadata: Mapping) -> None:

@@ -17,12 +17,12 @@ from depthlens.depth import prediction_depth
 from depthlens.knn.points import Array
 from depthlens.knn.search import nearest
 from depthlens.knn.sweep import Queries
-from depthlens.knn.votes import vote
+from depthlens.knn.votes import count, vote
 from depthlens.models import devices, inputs, networks
 from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.scores import dynamics, gradients, neighbours, outputs, sampling
-from depthlens.tables import Images
+from depthlens.tables import Images, class_type
 from depthlens.training import loop
 
 _FORWARD_BATCH = 250
@@ -74,15 +74,16 @@ class Seen:
     """shape (n, n_probes, n_classes): votes of the k nearest training images"""
     distance: NDArray[np.float32]
     """shape (n, n_probes): to the k-th nearest training image"""
-    self_voting: NDArray[np.int16] | None = None
+    self_voting: NDArray[np.integer] | None = None
     """shape (n, n_probes): k-NN class where each training image is its own first neighbour"""
-    knn: NDArray[np.int16] = field(init=False)
+    knn: NDArray[np.integer] = field(init=False)
     """shape (n, n_probes): class with the most votes, the smallest of those that tie"""
     prediction: NDArray[np.int64] = field(init=False)
     """shape (n,): the network's class"""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "knn", self.votes.argmax(2).astype(np.int16))
+        knn = self.votes.argmax(2).astype(class_type(self.votes.shape[2]))
+        object.__setattr__(self, "knn", knn)
         object.__setattr__(self, "prediction", self.logits.argmax(1))
 
     @property
@@ -274,7 +275,7 @@ def see(
     feature_index = names.index(feature_probe(points))
     sets = [train.images, *(split.images for split in others)]
     recorded = [_record(network, points, images, dtype, prepare) for images in sets]
-    labels, n_classes, k = train.labels.astype(np.int64), len(train.classes), n_neighbors
+    labels, n_classes, k = train.labels, len(train.classes), n_neighbors
     votes: list[list[NDArray]] = [[] for _ in sets]
     distances: list[list[NDArray]] = [[] for _ in sets]
     self_voting = []
@@ -284,10 +285,10 @@ def see(
         queries = [Queries(array, exclude_self=place == 0) for place, array in enumerate(arrays)]
         found = nearest(queries, arrays[0], n_neighbors=k, ranks=ranks, device=device_of(network))
         for place, near in enumerate(found):
-            votes[place].append(vote(labels[near.rows], n_classes)[1])
+            votes[place].append(count(labels[near.rows], n_classes))
             distances[place].append(near.distances[:, k - 1])
         own = np.concatenate([labels[:, None], labels[found[0].rows[:, : k - 1]]], axis=1)
-        self_voting.append(vote(own, n_classes)[0])
+        self_voting.append(vote(own))
     return [
         Seen(
             probes=names,
@@ -347,7 +348,7 @@ def scores(
     columns = {
         "example_id": queries.example_id,
         "label": queries.labels,
-        "prediction": answers.astype(np.int16),
+        "prediction": answers.astype(class_type(len(queries.classes))),
         "correct": answers == labels,
         "depth": seen.depth,
         "depth_label": prediction_depth(seen.knn, labels),

@@ -36,6 +36,21 @@ def test_exactly_the_share_is_wrong(kind, rate):
     assert noisy.min() >= 0 and noisy.max() < N_CLASSES
 
 
+@pytest.mark.parametrize("kind", ["uniform", "adjacent"])
+@pytest.mark.parametrize("n_classes", [20_000, 32_768, 40_000])
+def test_wrong_classes_are_classes_however_many_there_are(kind, n_classes):
+    labels = np.arange(n_classes - 500, n_classes)
+    images = np.zeros((500, 1, 1, 1), np.uint8)
+    wrong = corrupt(
+        images, labels, kind=kind, rate=1.0, n_classes=n_classes,
+        generator=np.random.default_rng(0),
+    )  # fmt: skip
+    apart = (wrong.astype(np.int64) - labels) % n_classes
+    assert ((wrong >= 0) & (wrong < n_classes) & (apart != 0)).all()
+    if kind == "adjacent":
+        assert set(apart) == {1, n_classes - 1}
+
+
 def test_uniform_noise_goes_to_every_other_class_alike():
     labels, noisy = made("uniform", 1.0, n=20_000)
     steps = np.bincount((noisy - labels) % N_CLASSES, minlength=N_CLASSES)

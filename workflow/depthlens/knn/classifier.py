@@ -16,7 +16,7 @@ from depthlens import tables
 from depthlens.knn.frame import require_finite
 from depthlens.knn.points import Array, Points
 from depthlens.knn.search import Neighbours, Queries, nearest
-from depthlens.knn.votes import vote
+from depthlens.knn.votes import count, vote
 from depthlens.models import devices
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,8 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         if len(y) != len(self._references.ids):
             raise ValueError(f"{len(self._references.ids)} points, but {len(y)} classes")
-        self.classes_, self._labels = np.unique(y, return_inverse=True)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        self._labels = labels.astype(tables.class_type(len(self.classes_)))
         self.n_features_in_ = self._references.dims
         self.n_samples_fit_ = len(y)
         return self
@@ -129,7 +130,7 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
             If dims differ, a value is infinite, not a number or too large, or there are fewer
             than k points.
         """
-        prediction, _ = self._vote(X, example_id, exclude_self)
+        prediction = vote(self._near(X, example_id, exclude_self))
         return self.classes_[prediction]
 
     def predict_proba(
@@ -140,8 +141,10 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         exclude_self: bool = False,
     ) -> NDArray[np.float64]:
         """The share of votes that each class gets, shape (n_queries, n_classes); see `predict`."""
-        _, votes = self._vote(X, example_id, exclude_self)
-        return votes / self.n_neighbors
+        near = self._near(X, example_id, exclude_self)
+        shares = count(near, len(self.classes_), np.ones(near.shape))
+        shares /= shares.sum(1, keepdims=True)
+        return shares
 
     def predict_each_k(
         self,
@@ -165,8 +168,8 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         found = self._search(
             X, example_id, exclude_self, n_neighbors=k, ranks=sorted(set(n_neighbors))
         )
-        labels, n_classes = self._labels[found.rows], len(self.classes_)
-        columns = [vote(labels[:, :k], n_classes)[0] for k in n_neighbors]
+        labels = self._labels[found.rows]
+        columns = [vote(labels[:, :k]) for k in n_neighbors]
         return self.classes_[np.stack(columns, axis=1)]
 
     def kneighbors(
@@ -191,12 +194,13 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         found = self._search(X, example_id, exclude_self, n_neighbors=k, ranks=None)
         return (found.distances, found.rows) if return_distance else found.rows
 
-    def _vote(
+    def _near(
         self, data: Data | None, example_id: ArrayLike | None, exclude_self: bool
-    ) -> tuple[NDArray, NDArray]:
+    ) -> NDArray[np.integer]:
+        """Classes of the k nearest, shape (n_queries, k), in no order."""
         k = self.n_neighbors
         found = self._search(data, example_id, exclude_self, n_neighbors=k, ranks=[k])
-        return vote(self._labels[found.rows], len(self.classes_))
+        return self._labels[found.rows]
 
     def _search(
         self,

@@ -26,7 +26,7 @@ from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
 from depthlens.scores import outputs
-from depthlens.scores.neighbours import knn_disagreement
+from depthlens.tables import class_type
 
 log = logging.getLogger(__name__)
 
@@ -160,10 +160,10 @@ def measure(
                 cure="; set dtype to float32" if dtype == "float16" else "",
                 progress=progress,
             )
-            prediction, votes = vote(known.labels[near], n_classes)
+            votes = _votes(known.labels.astype(class_type(n_classes))[near], asked.labels)
             if probe.name == features:
-                disagreement = knn_disagreement(votes, asked.labels)
-            found.append(_Votes(prediction, *_for_and_against(votes, asked.labels)))
+                disagreement = 1 - votes.votes_for / n_neighbors
+            found.append(votes)
     return _table(
         asked,
         found,
@@ -205,18 +205,17 @@ def suspicion(
 class _Votes(NamedTuple):
     """What the neighbours at one probe say, of each query: arrays of shape (n_queries,)."""
 
-    prediction: NDArray[np.int16]
-    votes_for: NDArray[np.uint16]
-    votes_against: NDArray[np.uint16]
+    prediction: NDArray[np.integer]
+    votes_for: NDArray[np.int64]
+    votes_against: NDArray[np.int64]
 
 
-def _for_and_against(
-    votes: NDArray[np.uint16], labels: NDArray[np.int64]
-) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    rows = np.arange(len(labels))
-    given = votes[rows, labels]
-    votes[rows, labels] = 0
-    return given, votes.max(1)
+def _votes(near: NDArray[np.integer], labels: NDArray[np.int64]) -> _Votes:
+    """Of neighbours' classes, shape (n_queries, k): no array is as wide as there are classes."""
+    others = near != labels[:, None]
+    strongest = vote(near, others.astype(np.float64))
+    against = (others & (near == strongest[:, None])).sum(1)
+    return _Votes(vote(near), (~others).sum(1), against)
 
 
 class _Recorded(NamedTuple):

@@ -35,8 +35,8 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
     output : path
         Folder of the activations.
     predictions : path
-        Columns `example_id`, `label`, `prediction` int16, `confidence` float32 (softmax of the
-        predicted class), `logits` float32 [classes].
+        Columns `example_id`, `label`, `prediction`, `confidence` float32 (softmax of the predicted
+        class), `logits` float32 [classes].
     cfg : dict
         Blocks `activations` and `model`.
     """
@@ -78,7 +78,7 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         {
             "example_id": split.example_id,
             "label": split.labels,
-            "prediction": prediction.astype(np.int16),
+            "prediction": prediction.astype(tables.class_type(len(split.classes))),
             "confidence": confidence,
             "logits": logits,
         },

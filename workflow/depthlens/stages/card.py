@@ -30,7 +30,7 @@ Reader = Callable[["_Seen"], NDArray]
 class _Pool(NamedTuple):
     """All images of a dataset: those of the training split, then those of the test split."""
 
-    labels: NDArray[np.int16]
+    labels: NDArray[np.integer]
     n_train: int
     classes: list[str]
 
@@ -88,7 +88,8 @@ def run(
     networks = [_read_sides(folder, pool, dataset=train_images.parent.name) for folder in runs]
     probes = _same_probes(networks)
 
-    predictions = np.full((len(runs), n_pool), -1, np.int16)
+    class_type = tables.class_type(len(pool.classes))
+    predictions = np.full((len(runs), n_pool), -1, class_type)
     took_part = {side: np.zeros((len(runs), n_pool), bool) for side in SIDES}
     for network, sides in enumerate(networks):
         for side, seen in sides.items():
@@ -127,7 +128,7 @@ def run(
         "label": pool.labels,
         "n_train": took_part["train"].sum(axis=0, dtype=np.int16),
         "n_held_out": took_part["held_out"].sum(axis=0, dtype=np.int16),
-        "consensus": consensus.astype(np.int16),
+        "consensus": consensus.astype(class_type),
         "consensus_consistency": ensembles.consensus_consistency(predictions, **asked),
         "label_consistency": ensembles.label_consistency(
             predictions, took_part["held_out"], pool.labels

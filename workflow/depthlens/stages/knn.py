@@ -12,7 +12,7 @@ from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.knn.points import Normalized, Points
 from depthlens.knn.search import Neighbours, Queries, nearest
-from depthlens.knn.votes import vote
+from depthlens.knn.votes import count, vote
 from depthlens.models import devices
 from depthlens.progress import bar
 
@@ -25,7 +25,7 @@ class Labels(NamedTuple):
     """What the references vote for."""
 
     ids: NDArray[np.int32]
-    classes: NDArray[np.int16]
+    classes: NDArray[np.integer]
     n_classes: int
 
 
@@ -184,26 +184,21 @@ def write(
 ) -> None:
     """Write one table of k-NN classes.
 
-    Columns `example_id`, `prediction` int16, `votes` uint16 [classes], `distance` float32 to the
-    k-th neighbour, `sensitivity` int16 [n_ks]: the class for each k of `cfg["sensitivity"]`; and,
-    if the queries are the references, `self_voting` int16: the class if each were among its own k
-    neighbours, to show what that mistake does.
+    Columns `example_id`, `prediction`, `votes` uint16 [classes], `distance` float32 to the k-th
+    neighbour, `sensitivity` [n_ks]: the class for each k of `cfg["sensitivity"]`; and, if the
+    queries are the references, `self_voting`: the class if each were among its own k neighbours,
+    to show what that mistake does. Classes are of the type of the labels.
     """
-    k, n_classes = cfg["n_neighbors"], voters.n_classes
+    k = cfg["n_neighbors"]
     labels = voters.classes[near.rows]
-    prediction, votes = vote(labels[:, :k], n_classes)
     columns = {
         "example_id": ids.astype(np.int32),
-        "prediction": prediction,
-        "votes": votes,
+        "prediction": vote(labels[:, :k]),
+        "votes": lambda some: count(labels[some, :k], voters.n_classes),
         "distance": near.distances[:, k - 1],
-        "sensitivity": np.stack(
-            [vote(labels[:, :other], n_classes)[0] for other in cfg["sensitivity"]], axis=1
-        ),
+        "sensitivity": np.stack([vote(labels[:, :other]) for other in cfg["sensitivity"]], axis=1),
     }
     if itself:
         own = voters.classes[np.searchsorted(voters.ids, ids)]
-        columns["self_voting"] = vote(
-            np.concatenate([own[:, None], labels[:, : k - 1]], axis=1), n_classes
-        )[0]
+        columns["self_voting"] = vote(np.concatenate([own[:, None], labels[:, : k - 1]], axis=1))
     tables.write(path, columns, about)

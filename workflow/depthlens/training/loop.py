@@ -35,7 +35,7 @@ class Outcomes:
     """cross-entropy, nats"""
     margin: NDArray[np.float32]
     """logit of its class less the largest other logit"""
-    prediction: NDArray[np.int16]
+    prediction: NDArray[np.integer]
     """class with the largest logit"""
     error_norm: NDArray[np.float32]
     """length of softmax less the one-hot label, 0 … √2 (EL2N)"""
@@ -83,9 +83,9 @@ def train(
     optimizer: torch.optim.Optimizer,
     *,
     train_images: NDArray[np.uint8],
-    train_labels: NDArray[np.int16],
+    train_labels: NDArray[np.integer],
     test_images: NDArray[np.uint8],
-    test_labels: NDArray[np.int16],
+    test_labels: NDArray[np.integer],
     epochs: range,
     last_epoch: int,
     batch_size: int,
@@ -106,7 +106,7 @@ def train(
     network, optimizer
         Changed in place; the network is on `device`.
     train_images, test_images : uint8 array, shape (n, channels, height, width)
-    train_labels, test_labels : int16 array, shape (n,)
+    train_labels, test_labels : signed int array, shape (n,)
     epochs : range
         Numbers of the epochs to run, the first epoch being 1.
     last_epoch : int
@@ -216,7 +216,7 @@ class _Notes:
     def __init__(self, labels: torch.Tensor) -> None:
         n, device = len(labels), labels.device
         self._floats = torch.full((4, n), torch.nan, device=device)
-        self._predictions = torch.full((n,), -1, dtype=torch.int16, device=device)
+        self._predictions = torch.full((n,), -1, dtype=labels.dtype, device=device)
 
     @torch.no_grad()
     def take(
@@ -234,7 +234,7 @@ class _Notes:
         else:
             norms = last_layer_gradient_norm(errors, features)
         self._floats[:, rows] = torch.stack([loss, margins_of(logits, classes), errors, norms])
-        self._predictions[rows] = logits.argmax(1).to(torch.int16)
+        self._predictions[rows] = logits.argmax(1).to(self._predictions.dtype)
 
     def outcomes(self) -> Outcomes:
         loss, margin, error_norm, gradient_norm = self._floats.cpu().numpy()
@@ -302,7 +302,7 @@ def take_steps(
     network, optimizer
         Changed in place; the network is on the device of the images.
     images : uint8 tensor, shape (n, channels, height, width)
-    labels : int16 tensor, shape (n,)
+    labels : signed int tensor, shape (n,)
     batches : list of int tensors
         Rows of the examples of each step.
     rates : list of float

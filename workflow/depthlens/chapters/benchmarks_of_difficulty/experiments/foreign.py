@@ -135,7 +135,7 @@ def split_classes(split: Images, held_out: list[int]) -> tuple[Images, Images]:
     kept = [index for index in range(len(split.classes)) if index not in held_out]
     known = trial.take(split, np.flatnonzero(~out))
     known = known._replace(
-        labels=np.searchsorted(kept, known.labels).astype(np.int16),
+        labels=np.searchsorted(kept, known.labels).astype(known.labels.dtype),
         classes=[split.classes[index] for index in kept],
     )
     return known, trial.take(split, np.flatnonzero(out))

@@ -12,7 +12,7 @@ from depthlens import trial
 from depthlens.chapters.benchmarks_of_difficulty.experiments.label_noise import HARDER, detection
 from depthlens.datasets import plain_pickle
 from depthlens.errors import StudyError
-from depthlens.tables import Images
+from depthlens.tables import Images, class_type
 from depthlens.training.loop import Progress
 
 UNCERTAINTY, LABEL_ERRORS = "uncertainty", "label errors"
@@ -124,7 +124,7 @@ def read_counts(path: Path | str, test: Images) -> NDArray[np.float64]:
     return counts
 
 
-def read_labels(path: Path | str, train: Images) -> NDArray[np.int16]:
+def read_labels(path: Path | str, train: Images) -> NDArray[np.integer]:
     """The class that somebody gave each training image.
 
     Parameters
@@ -136,7 +136,7 @@ def read_labels(path: Path | str, train: Images) -> NDArray[np.int16]:
 
     Returns
     -------
-    int16 array, shape (n,)
+    int array, shape (n,), of their `tables.class_type`
         Entry i is about the image whose example_id is i.
 
     Raises
@@ -173,7 +173,7 @@ def read_labels(path: Path | str, train: Images) -> NDArray[np.int16]:
             f"{_KEY}: {path}: its clean_label is not the labels of these images; take the file in "
             "the order of the dataset"
         )
-    return labels.astype(np.int16)
+    return labels.astype(class_type(n_classes))
 
 
 def _array(held: object, path: Path | str) -> NDArray:

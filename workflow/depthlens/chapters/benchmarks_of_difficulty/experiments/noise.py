@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from depthlens.tables import class_type
+
 _TRUNCATION = 0.1
 """standard deviation of the images' own flip rates under feature-dependent noise"""
 
@@ -15,7 +17,7 @@ def corrupt(
     rate: float,
     n_classes: int,
     generator: np.random.Generator,
-) -> NDArray[np.int16]:
+) -> NDArray[np.integer]:
     """Labels of which a share is wrong.
 
     Parameters
@@ -35,44 +37,44 @@ def corrupt(
 
     Returns
     -------
-    int16 array, shape (n,)
+    int array, shape (n,), of their `tables.class_type`
 
     References
     ----------
     Xia et al. (2020), arXiv 2006.07836, algorithm 2.
     """
-    labels = labels.astype(np.int16)
+    kept = class_type(n_classes)
     if kind == "feature":
-        return _by_features(images, labels, rate, n_classes, generator)
+        return _by_features(images, labels, rate, n_classes, generator).astype(kept)
     rows = generator.permutation(len(labels))[: round(rate * len(labels))]
-    wrong = labels.copy()
+    wrong = labels.astype(np.int64)  # the sum of two classes may be beyond their type
     if kind == "uniform":
-        wrong[rows] += generator.integers(1, n_classes, len(rows), dtype=np.int16)
+        wrong[rows] += generator.integers(1, n_classes, len(rows), dtype=kept)
     elif kind == "adjacent":
         wrong[rows] += generator.choice(np.array([-1, 1], np.int16), len(rows))
     else:
         wrong[rows] = nearest_class(images, labels, n_classes)[labels[rows]]
-    return wrong % n_classes
+    return (wrong % n_classes).astype(kept)
 
 
 def nearest_class(
     images: NDArray[np.uint8], labels: NDArray[np.integer], n_classes: int
-) -> NDArray[np.int16]:
+) -> NDArray[np.integer]:
     """Of each class the other whose mean image is nearest, Euclidean; shape (n_classes,)."""
     pixels = images.reshape(len(images), -1).astype(np.float64)
     means = np.stack([pixels[labels == label].mean(0) for label in range(n_classes)])
     apart = np.linalg.norm(means[:, None] - means[None], axis=2)
     np.fill_diagonal(apart, np.inf)
-    return apart.argmin(1).astype(np.int16)
+    return apart.argmin(1).astype(class_type(n_classes))
 
 
 def _by_features(
     images: NDArray[np.uint8],
-    labels: NDArray[np.int16],
+    labels: NDArray[np.integer],
     rate: float,
     n_classes: int,
     generator: np.random.Generator,
-) -> NDArray[np.int16]:
+) -> NDArray[np.integer]:
     pixels = images.reshape(len(images), -1).astype(np.float64)
     # As torchvision's transforms do for the authors: an image of mean 0 and deviation 1.
     pixels = (pixels - pixels.mean()) / pixels.std()
