@@ -245,7 +245,7 @@ def depthlens(
     def call(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["depthlens", *map(str, arguments)])
         before = signal.getsignal(signal.SIGTERM)
-        root = logging.getLogger()
+        path, root = sys.path[:], logging.getLogger()
         handlers, level = root.handlers[:], root.level
         capsys.readouterr()
         status = 0
@@ -255,6 +255,7 @@ def depthlens(
             status = stop.code if isinstance(stop.code, int) else 1
         finally:
             signal.signal(signal.SIGTERM, before)
+            sys.path[:] = path
             root.handlers[:] = handlers
             root.setLevel(level)
         return Outcome(status, *capsys.readouterr())

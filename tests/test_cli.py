@@ -521,3 +521,28 @@ def test_check_names_every_fault_of_an_invalid_study_on_a_line_of_its_own(
     assert len(lines) == 2
     assert lines[0] == (f"error: {path}: training.epoch: unknown key; did you mean 'epochs'?")
     assert lines[1].startswith(f"error: {path}: knn.n_neighbors: ")
+
+
+def test_a_network_of_a_users_that_fails_underway_is_one_line(
+    depthlens, commands, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moody.py").write_text("""
+from torch import nn
+
+class Net(nn.Linear):
+    def forward(self, images):
+        if self.training:
+            raise KeyError("mood")
+        return super().forward(images.flatten(1))
+
+def make(n_classes):
+    return Net(3 * 32 * 32, n_classes)
+""")
+    options = commands["train"]
+    options["--cfg"] = options["--cfg"] | {"model": {"architecture": "moody:make"}}
+    outcome = depthlens("train", *shell(options))
+    assert outcome.status == 1
+    said = f"error: code of yours failed: KeyError: 'mood' ({tmp_path / 'moody.py'}, line 7)"
+    assert outcome.err.splitlines()[-1] == said
+    assert not (tmp_path / "out/checkpoint.safetensors").exists()

@@ -274,6 +274,18 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_network_may_import_what_lies_beside_it_while_it_runs(depthlens, reader, files):
+    late = MYNET.replace("return self.head", "import helper; return helper.same * self.head")
+    (files / "late_net.py").write_text(late)
+    options = reader | {"--network": "late_net:build"}
+    outcome = depthlens("measure", *words(options))
+    assert outcome.status == 1
+    line = late[: late.index("import helper")].count("\n") + 1
+    assert f"No module named 'helper' ({files / 'late_net.py'}, line {line})" in outcome.err
+    (files / "helper.py").write_text("same = 1\n")
+    assert depthlens("measure", *words(options)).status == 0
+
+
 def test_a_word_where_a_number_belongs_is_named(depthlens, reader):
     outcome = depthlens("measure", *words(reader | {"--mean": "0.5;0.5"}))
     assert outcome.status == 2

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 import depthlens
 from depthlens.errors import StudyError
 from depthlens.measuring.measure import suspicion
+from depthlens.probes import record
 
 K = 7
 PROBES = ["input", "0", "2", "3.1", "5", "softmax"]
@@ -386,6 +388,75 @@ class Broken(nn.Flatten):
 def test_networks_that_do_not_do_are_refused_in_one_sentence(model, fault):
     with pytest.raises(StudyError, match=fault):
         measured(model=model, probes=["input"])
+
+
+class Raises(nn.Flatten):
+    """Once it has seen two batches."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.calls = error, 0
+
+    def forward(self, images):
+        self.calls += 1
+        if self.calls > 2:
+            raise self.error
+        return super().forward(images)
+
+
+class Unreadable(Plain):
+    def __getitem__(self, index):
+        if index == 30:
+            raise KeyError(index)
+        return super().__getitem__(index)
+
+
+def line_of(text: str) -> str:
+    lines = Path(__file__).read_text("utf-8").splitlines()
+    return f"{__file__}, line {1 + next(i for i, line in enumerate(lines) if text in line)}"
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("key"), ImportError("no"), OSError(2, "x"), StopIteration()]
+)
+def test_what_a_network_raises_is_one_line_with_its_place(error):
+    with pytest.raises(StudyError, match=r"^model: .* a batch of train, shape \(8,") as caught:
+        measured(model=Raises(error), probes=["input"])
+    assert type(error).__name__ in str(caught.value)
+    assert str(caught.value).endswith(f"({line_of('raise self.error')})")
+
+
+@pytest.mark.parametrize("n_workers", [None, 0, 1])
+def test_what_a_dataset_raises_is_one_line_with_its_place(n_workers):
+    data = Unreadable(*TRAIN)
+    with pytest.raises(StudyError) as caught:
+        measured(data if n_workers is None else loader(data, num_workers=n_workers))
+    place = line_of("raise KeyError(index)")
+    assert str(caught.value) == f"train: going through it failed: KeyError: 30 ({place})"
+
+
+def test_what_preprocess_raises_is_one_line_with_its_place():
+    def preprocess(images):
+        return images.no_such_thing
+
+    with pytest.raises(StudyError) as caught:
+        measured(preprocess=preprocess)
+    assert str(caught.value).startswith("preprocess: a batch of train failed: AttributeError")
+    assert line_of("return images.no_such_thing") in str(caught.value)
+    with pytest.raises(StudyError, match="a batch of train failed: TypeError"):
+        measured(preprocess=lambda: None)
+
+
+def test_a_fault_of_ours_stays_a_traceback(monkeypatch):
+    def broken(output):
+        raise KeyError("ours")
+
+    # As if it stood in the package.
+    code = broken.__code__.replace(co_filename=record.__file__)
+    broken.__code__ = code
+    monkeypatch.setattr(record, "first_tensor", broken)
+    with pytest.raises(KeyError, match="ours"):
+        measured()
 
 
 class Twice(nn.Sequential):

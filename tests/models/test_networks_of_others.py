@@ -4,6 +4,7 @@ import re
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -115,3 +116,30 @@ def test_real_timm_builds_what_is_asked():
     network = networks.build("timm:resnet10t", n_classes=5, seed=0, shape=(1, 32, 32)).eval()
     with torch.inference_mode():
         assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("{}['missing']", "KeyError: 'missing'"),
+        ("__import__('no_such_module')", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("torch.ones(2) @ torch.ones(3)", "RuntimeError: "),
+    ],
+)
+def test_whatever_it_raises_as_it_runs_is_one_line_with_its_place(module, tmp_path, fault, said):
+    name = module(f"""
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def forward(self, images):
+        return {fault}
+
+def make(n_classes):
+    return Net()
+""")
+    network = networks.build(f"{name}:make", n_classes=2, seed=0)
+    with pytest.raises(StudyError, match=re.escape(said)) as caught:
+        networks.check_fit(network, name, np.zeros((2, 3, 4, 4), np.uint8))
+    assert f"({tmp_path / name}.py, line 7); choose" in str(caught.value)
+    assert "\n" not in str(caught.value)

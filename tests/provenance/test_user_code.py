@@ -1,9 +1,12 @@
 """Functions of users: which files are theirs, and what is said when they fail."""
 
 import sys
+import textwrap
 
+import numpy as np
 import pytest
 
+from depthlens.depth import prediction_depth
 from depthlens.errors import StudyError
 from depthlens.provenance import user_code
 
@@ -124,3 +127,64 @@ class TestCall:
         write(tmp_path, mine_13="\n\nx = = 1\n")
         with pytest.raises(StudyError, match=r"mine_13\.py, line 3\)"):
             user_code.call("datasets", "mine_13:f", "train")
+
+    def test_a_module_called_like_one_of_pythons_is_theirs(self, tmp_path):
+        names = ("statistics", "time", "csv")  # time is built in
+        for name in names:
+            write(tmp_path, **{name: "import mine_14\ndef f(): return mine_14.words, __file__\n"})
+        write(tmp_path, mine_14="from textwrap import words\n", textwrap="words = 'theirs'\n")
+        before = {name: sys.modules.get(name) for name in (*names, "textwrap")}
+        for name in names:
+            assert set(user_code.source_files(f"{name}:f")) == {"mine_14", name, "textwrap"}
+            found = user_code.call("models", f"{name}:f")
+            assert found == ("theirs", str(tmp_path / f"{name}.py"))
+        assert {name: sys.modules.get(name) for name in before} == before
+        assert textwrap.dedent(" a") == "a"
+
+    def test_a_module_is_theirs_whatever_was_loaded_under_its_name(self, tmp_path, monkeypatch):
+        write(tmp_path, mine_15="def f(): return 1\n")
+        assert user_code.call("models", "mine_15:f") == 1
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path / "other")
+        write(tmp_path / "other", mine_15="def f(): return 2\n")
+        assert user_code.call("models", "mine_15:f") == 2
+
+
+def theirs(tmp_path, name: str, text: str):
+    """A function `f` of a user's file."""
+    write(tmp_path, **{name: text})
+    scope: dict = {}
+    exec(compile(text, str(tmp_path / f"{name}.py"), "exec"), scope)
+    return scope["f"]
+
+
+class TestGuarded:
+    """`guarded` and `fault`."""
+
+    def test_what_is_raised_by_them_is_a_line_with_their_place(self, tmp_path):
+        function = theirs(tmp_path, "mine", "import json\n\ndef f(x): return json.loads(x)\n")
+        with (
+            pytest.raises(
+                StudyError, match=r"^model: JSONDecodeError: .*mine\.py, line 3\); wait$"
+            ),
+            user_code.guarded("model", "; wait"),
+        ):
+            function("{")
+        with (
+            pytest.raises(StudyError, match=r"^model: TypeError: .* missing"),
+            user_code.guarded("model"),
+        ):
+            function()
+
+    def test_what_is_raised_by_us_is_left_as_it_is(self):
+        with pytest.raises(ValueError, match="at least one probe"), user_code.guarded("model"):
+            prediction_depth(np.zeros((2, 0), int), np.zeros(2, int))
+
+    def test_a_fault_is_theirs_if_the_last_line_that_is_not_a_librarys_is(self, tmp_path):
+        function = theirs(tmp_path, "mine", "import json\n\ndef f(x): return json.loads(x)\n")
+        with pytest.raises(ValueError) as caught:
+            function("{")
+        assert f"{tmp_path / 'mine.py'}, line 3" in user_code.fault(caught.value)
+        with pytest.raises(ValueError) as caught:
+            prediction_depth(np.zeros((2, 0), int), np.zeros(2, int))
+        assert user_code.fault(caught.value) is None

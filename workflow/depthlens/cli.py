@@ -12,12 +12,15 @@ import click
 from depthlens.errors import StudyError
 
 _FILE = click.Path(path_type=Path)
+_REFUSED = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT)
 
 
 def main() -> None:
     """Run a command; end with one clear line and a status when something is wrong."""
     signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    # Code of a reader that lies here may import what lies beside it while it runs.
+    sys.path.append(str(Path.cwd()))
     try:
         cli(standalone_mode=False)
     except StudyError as error:
@@ -29,8 +32,12 @@ def main() -> None:
         _stop("interrupted; nothing half-written was kept", 130)
     except MemoryError:
         _stop("out of memory; lower knn.memory or a batch_size in config.yaml", 1)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT):
+    except Exception as error:
+        from depthlens.provenance import user_code
+
+        if told := user_code.fault(error):
+            _stop(told, 1)
+        if getattr(error, "errno", None) not in _REFUSED:
             raise
         _stop(f"{error.filename or 'disk'}: {error.strerror}", 1)
 

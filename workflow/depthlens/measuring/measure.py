@@ -25,6 +25,7 @@ from depthlens.models import devices
 from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
+from depthlens.provenance import user_code
 from depthlens.scores import outputs
 from depthlens.tables import class_type
 
@@ -65,10 +66,13 @@ def measure(
         The examples that the network was trained on: they are the references that vote, with
         their labels. Images, shape (n, …), are fed to the network as they come, as floats of the
         type of its weights: scaling and normalisation are the reader's, and no augmentation
-        belongs here. Labels are indexes of the network's outputs.
+        belongs here: the first batch is looked at twice, and a warning says if it has changed.
+        Labels are indexes of the network's outputs. Of a DataLoader it is noted which examples it
+        draws; one that draws an example twice is refused.
     queries : as `train`, optional
         Examples that the network was not trained on. Without them the training examples
-        themselves are measured, each left out of its own vote.
+        themselves are measured, each left out of its own vote. Whichever are measured must come
+        in order, so that row i is example i: a DataLoader that does otherwise is refused.
     probes : "blocks", "children" or sequence of str
         Where activations are read: modules, patterns, "input" and "softmax"; see
         `depthlens.probes.plan.plan`.
@@ -254,7 +258,8 @@ class _Feed:
         # A copy: neither preprocess nor a network that works in place may change the reader's.
         images = images.to(self._device, copy=True)
         if self._preprocess is not None:
-            images = self._preprocess(images)
+            with user_code.guarded(f"preprocess: a batch of {name} failed"):
+                images = self._preprocess(images)
         if not isinstance(images, torch.Tensor) or not images.is_floating_point():
             kind = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
             raise StudyError(
@@ -266,17 +271,14 @@ class _Feed:
     @contextlib.contextmanager
     def taken(self, images: torch.Tensor, name: str) -> Iterator[None]:
         """Whatever a network raises within it is told in one sentence."""
+        what = f"model: it does not take a batch of {name}, shape {tuple(images.shape)}"
         try:
-            yield
+            with user_code.guarded(what):
+                yield
         except StudyError as error:
             raise _as_argument(error) from None
         except torch.OutOfMemoryError:
             raise StudyError("batch_size: out of GPU memory; lower it") from None
-        except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise StudyError(
-                f"model: it does not take a batch of {name}, shape {tuple(images.shape)}: {reason}"
-            ) from error
 
 
 class _Forward:

@@ -82,20 +82,17 @@ def check_fit(
     Raises
     ------
     StudyError
-        With torch's reason, or with what the network gives instead of logits.
+        With the reason of torch or of the user's code, or with what is given instead of logits.
     """
     shape = "×".join(map(str, images.shape[1:]))
-    try:
-        with torch.inference_mode():
-            given = network.eval()(prepare(torch.tensor(images[:2])))
-    except StudyError:
-        raise
-    except Exception as error:  # whatever a user's own network raises
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise StudyError(
-            f"models: {architecture} does not take images of {shape} ({reason}); "
-            "choose another architecture, or set channels or input_size"
-        ) from None
+    with (
+        torch.inference_mode(),
+        user_code.guarded(
+            f"models: {architecture} does not take images of {shape}",
+            "; choose another architecture, or set channels or input_size",
+        ),
+    ):
+        given = network.eval()(prepare(torch.tensor(images[:2])))
     if n_classes is None:
         return
     wanted = (len(images[:2]), n_classes)

@@ -1,14 +1,18 @@
-"""A user's function, named "package.module:function": where its source is, and how it is called.
+"""Users' code: where a function "package.module:function" is, and what is said when it fails.
 
-A module is looked for in the working directory first, then where Python looks.
+A module is looked for in the working directory first, then where Python looks. Whatever code of a
+user raises (a function, a network while it runs, a dataset while it is read) is told as one line
+with the file and line of theirs; what is raised in our own code is a bug of ours, left as it is.
 """
 
 import ast
 import contextlib
 import importlib
+import re
 import sys
+import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +22,10 @@ from depthlens.errors import StudyError, closest
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 """What the name of a function looks like."""
+
+_OURS = f"{Path(__file__).parents[1]}/"
+_LIBRARY = f"{sysconfig.get_path('stdlib')}/"
+_WORKER = "Original Traceback (most recent call last):"  # how a DataLoader tells of its workers
 
 
 def source_files(function: str) -> dict[str, Path]:
@@ -55,15 +63,36 @@ def source_files(function: str) -> dict[str, Path]:
 
 
 @contextlib.contextmanager
-def importable() -> Iterator[None]:
-    """Modules in the working directory can be imported, as if a script there had been started."""
-    before = list(sys.path)
-    sys.path.insert(0, str(Path.cwd()))
+def importable(function: str) -> Iterator[None]:
+    """A function's module can be imported, as if a script in the working directory were started.
+
+    What lies there is imported even where Python has a module of that name, which has it again
+    afterwards.
+    """
+    here, module = Path.cwd().resolve(), function.partition(":")[0]
+    found = _file(module)
+    is_here = found is not None and _is_own(module, found, here)
+    files = {name: _file(name) for name in (_tops(source_files(function)) if is_here else ())}
+    theirs = {name for name, file in files.items() if file and _is_own(name, file, here)}
+    hidden = {
+        name: module
+        for name, module in sys.modules.items()
+        if (top := name.partition(".")[0]) in theirs and not _is_of(sys.modules[top], files[top])
+    }
+    before = list(sys.path), list(sys.meta_path)
+    sys.path.insert(0, str(here))
+    sys.meta_path.insert(0, PathFinder)  # else Python finds some of its modules in itself
     importlib.invalidate_caches()
+    for name in hidden:
+        del sys.modules[name]
     try:
         yield
     finally:
-        sys.path[:] = before
+        sys.path[:], sys.meta_path[:] = before
+        borrowed = _tops(hidden) | (theirs & sys.stdlib_module_names)
+        for name in [name for name in sys.modules if name.partition(".")[0] in borrowed]:
+            del sys.modules[name]
+        sys.modules.update(hidden)
 
 
 def call(key: str, function: str, *arguments: object, **options: object) -> Any:
@@ -85,14 +114,48 @@ def call(key: str, function: str, *arguments: object, **options: object) -> Any:
         what and where, in the user's own file.
     """
     module, _, name = function.partition(":")
-    with importable():
-        imported = _guarded(f"{key}: importing {module}", lambda: _import(module, key))
+    with importable(function):
+        with guarded(f"{key}: importing {module} failed"):
+            imported = _import(module, key)
         found = getattr(imported, name, None)
         if not callable(found):
             names = [other for other, value in vars(imported).items() if callable(value)]
             raise StudyError(f"{key}: {module} has no function {name!r}{closest(name, names)}")
         shown = ", ".join(map(repr, arguments))
-        return _guarded(f"{key}: {name}({shown})", lambda: found(*arguments, **options))
+        with guarded(f"{key}: {name}({shown}) failed"):
+            return found(*arguments, **options)
+
+
+@contextlib.contextmanager
+def guarded(what: str, cure: str = "") -> Iterator[None]:
+    """Whatever a user's code raises in the block is told as one line.
+
+    The block is the one call of theirs, or of a function of ours that calls theirs.
+
+    Raises
+    ------
+    StudyError
+        Like "what: KeyError: 'x' (their.py, line 3); cure". What was raised in our own code, below
+        the block, is raised as it is.
+    """
+    try:
+        yield
+    except StudyError:
+        raise
+    except (Exception, SystemExit) as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU: the caller has a cure
+            raise
+        frames = [frame for frame in _frames(error) if frame.filename != __file__]
+        if len(frames) > 1 and frames[-1].filename.startswith(_OURS):
+            raise
+        raise StudyError(f"{what}: {_told(error)}{cure}") from None
+
+
+def fault(error: BaseException) -> str | None:
+    """One line about an error in a user's code; None if it is one in ours."""
+    own = [frame for frame in _frames(error) if not _is_installed(frame.filename)]
+    is_theirs = own and not own[-1].filename.startswith(_OURS)
+    return f"code of yours failed: {_told(error)}" if is_theirs else None
 
 
 def _import(module: str, key: str) -> ModuleType:
@@ -106,39 +169,52 @@ def _import(module: str, key: str) -> ModuleType:
         ) from None
 
 
-def _guarded(what: str, action: Callable[[], Any]) -> Any:
-    """Its result; whatever it raises is told as one line."""
-    try:
-        return action()
-    except StudyError:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = " ".join(str(error).split())[:200]
-        told = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-        raise StudyError(f"{what} failed: {told} ({_place(error)})") from None
+def _told(error: BaseException) -> str:
+    """Like "KeyError: 'x' (their.py, line 3)"; without a place where none is theirs."""
+    text = str(error)
+    if _WORKER in text:
+        text = text.strip().splitlines()[-1].removeprefix(f"{type(error).__name__}: ")
+    reason = " ".join(text.split())[:200]
+    told = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    place = _place(error)
+    return f"{told} ({place})" if place else told
 
 
 def _place(error: BaseException) -> str:
-    """File and line that a user should look at: the last that is not of an installed package."""
+    """File and line that a user should look at: the last that is neither installed nor ours."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<") and frame.filename != __file__
-    ]
-    own = [frame for frame in frames if not _is_installed(frame.filename)] or frames
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else "no line of it is known"
+    if _WORKER in str(error):
+        places = re.findall(r'File "(.+?)", line (\d+)', str(error))
+    else:
+        places = [(frame.filename, frame.lineno) for frame in _frames(error)]
+    own = [place for place in places if not (_is_installed(place[0]) or place[0].startswith(_OURS))]
+    return f"{own[-1][0]}, line {own[-1][1]}" if own else ""
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not frame.filename.startswith("<")]
 
 
 def _is_installed(filename: str) -> bool:
-    return Path(filename).is_relative_to(sys.base_prefix) or "site-packages" in filename
+    parts = {"site-packages", "dist-packages"}
+    return filename.startswith(_LIBRARY) or bool(parts & set(Path(filename).parts))
 
 
 def _is_own(module: str, file: Path, here: Path) -> bool:
     """Whether a module lies in the working directory and is not one of ours or installed there."""
     is_here = file.resolve().is_relative_to(here) and "site-packages" not in file.parts
     return is_here and module.partition(".")[0] != "depthlens"
+
+
+def _tops(modules: Iterable[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def _is_of(module: ModuleType, file: Path) -> bool:
+    loaded = getattr(module, "__file__", None)
+    return loaded is not None and Path(loaded).resolve() == file.resolve()
 
 
 def _file(module: str) -> Path | None:
