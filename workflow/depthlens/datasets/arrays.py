@@ -91,6 +91,30 @@ def to_images(values: object, name: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(_channels_first(_bytes(array, name), name))
 
 
+def as_array(values: object) -> NDArray:
+    """An array of what may be a tensor with a history, or an array of Python objects.
+
+    Its type is `object` only where objects are something else than numbers, texts, or arrays of
+    one shape.
+
+    Raises
+    ------
+    ValueError, TypeError, RuntimeError
+        If NumPy makes no array of it.
+    """
+    if hasattr(values, "detach"):  # a tensor, of a library that need not be here
+        values = values.detach().cpu()
+    array = np.asarray(values)
+    if array.dtype != object or not array.size:
+        return array
+    try:
+        found = np.array([as_array(value) for value in array] if array.ndim else array.tolist())
+    except (ValueError, TypeError, RuntimeError):  # of several shapes
+        return array
+    is_mixed = found.dtype.kind == "U" and not all(isinstance(value, str) for value in array.flat)
+    return array if is_mixed else found
+
+
 def check_scales(values: Mapping[str, object], name: str) -> None:
     """Raise `StudyError` if the splits are numbers of which only one lies in 0 … 1."""
     highest = {
@@ -189,7 +213,7 @@ def _from_npz(path: Path, names: list[str]) -> tuple[NDArray, NDArray]:
 
 def _array(values: object, name: str) -> NDArray:
     try:
-        array = np.asarray(values)
+        array = as_array(values)
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise StudyError(f"datasets: {name}: not an array ({reason})") from None

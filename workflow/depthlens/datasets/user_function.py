@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from depthlens.datasets.arrays import as_array
 from depthlens.errors import StudyError
 from depthlens.provenance import user_code
 
@@ -58,7 +59,7 @@ def read(function: str, arguments: Mapping[str, object], split: str) -> Given:
 
 def _array(values: object, what: str) -> NDArray:
     try:
-        return np.asarray(values)
+        return as_array(values)
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise StudyError(f"{what} that are no array ({reason})") from None
