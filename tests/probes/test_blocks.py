@@ -6,7 +6,8 @@ import pytest
 import torch
 import torchvision.models
 from torch import nn
-from torch.nn import functional
+from torch.nn import functional, utils
+from torch.nn.utils import parametrizations, parametrize, prune
 from torchvision.models import VisionTransformer
 
 from depthlens.errors import StudyError
@@ -235,6 +236,118 @@ def test_calls_are_read_where_they_run(probes, expected):
 def test_calls_that_there_are_not_are_named_if_they_were_asked_for(asked, fault):
     with pytest.raises(StudyError, match=f"activations.probes: .*{fault}"):
         plan(FirstTutorial(), ["input", asked], torch.rand(1, 3, 16, 16))
+
+
+def small_convnet() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 6),
+    )  # fmt: skip
+
+
+class LowRank(nn.Module):
+    """A linear layer and what was learnt beside it; like peft's, it gives the layer's weight on."""
+
+    def __init__(self, layer: nn.Linear):
+        super().__init__()
+        self.base_layer = layer
+        self.lora_A = nn.ModuleDict({"default": nn.Linear(layer.in_features, 2, bias=False)})
+        self.lora_B = nn.ModuleDict({"default": nn.Linear(2, layer.out_features, bias=False)})
+
+    @property
+    def weight(self):
+        return self.base_layer.weight
+
+    def forward(self, values):
+        return self.base_layer(values) + self.lora_B["default"](self.lora_A["default"](values))
+
+
+def each_layer(change):
+    def changed(network: nn.Module) -> nn.Module:
+        for module in list(network.modules()):
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                change(module)
+        return network
+
+    return changed
+
+
+def with_low_rank(network: nn.Module) -> nn.Module:
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Linear:
+                setattr(parent, name, LowRank(child))
+    return network
+
+
+def with_quantised_layers(network: nn.Module) -> nn.Module:
+    return torch.ao.quantization.quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8)
+
+
+CHANGES = {
+    "weight norm": each_layer(parametrizations.weight_norm),
+    "spectral norm": each_layer(parametrizations.spectral_norm),
+    "weight norm of old": each_layer(utils.weight_norm),
+    "spectral norm of old": each_layer(utils.spectral_norm),
+    "pruned": each_layer(lambda layer: prune.l1_unstructured(layer, "weight", 0.3)),
+    "low rank": with_low_rank,
+    "quantised": with_quantised_layers,
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # what torch deprecates is in people's networks for years
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("make", [small_convnet, tiny_vit])
+def test_layers_whose_weight_is_computed_are_layers(make, change):
+    images = torch.zeros(1, 3, 32, 32)
+    plain = [plan(make(), probes, images) for probes in ("blocks", "children")]
+    changed = change(make().train())
+    before = {name: value.clone() for name, value in weights_of(changed).items()}
+    assert [plan(changed, probes, images) for probes in ("blocks", "children")] == plain
+    assert all(torch.equal(before[name], value) for name, value in weights_of(changed).items())
+
+
+def test_what_computes_a_parameter_of_the_network_is_no_child_of_it():
+    images, network = torch.zeros(1, 3, 32, 32), tiny_vit()
+    plain = [plan(network, probes, images) for probes in ("blocks", "children")]
+    parametrize.register_parametrization(network, "class_token", nn.ReLU())
+    assert [plan(network, probes, images) for probes in ("blocks", "children")] == plain
+
+
+def weights_of(network: nn.Module) -> dict[str, torch.Tensor]:
+    tensors = network.state_dict().items()
+    return {name: value for name, value in tensors if isinstance(value, torch.Tensor)}
+
+
+def test_a_recurrent_layer_is_a_layer():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rows, self.head = nn.LSTM(8, 4, batch_first=True), nn.Linear(4, 3)
+
+        def forward(self, images):
+            return self.head(self.rows(images)[0][:, -1])
+
+    assert [probe.module for probe in plan(Recurrent(), "blocks", torch.rand(1, 5, 8))] == (
+        ["", "rows", "head", ""]
+    )
+
+
+def test_blocks_that_leave_out_more_than_they_keep_say_so(caplog):
+    class Matrix(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.matrix = nn.Parameter(torch.eye(4))
+
+        def forward(self, values):
+            return values @ self.matrix
+
+    layers = [nn.Linear(4, 4), nn.Linear(4, 4), Matrix(), Matrix()]
+    plan(nn.Sequential(*layers), "blocks", torch.rand(1, 4))
+    assert not caplog.records
+    plan(nn.Sequential(*layers, Matrix()), "blocks", torch.rand(1, 4))
+    assert "blocks: 3 of 5 modules with matrices of weights" in caplog.text
+    assert "2, 3, 4; a list of probes can name them" in caplog.text
 
 
 def test_a_network_without_layers_has_its_input_and_softmax():

@@ -1,7 +1,7 @@
 """What a user is told when something is wrong: one sentence that names it and says what to do."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class StudyError(Exception):
@@ -17,6 +17,12 @@ class ConfigError(StudyError):
 
 class ArtifactError(StudyError):
     """A file of the study is missing, damaged, or not what it should be."""
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first four of many names, and how many more there are."""
+    rest = len(names) - 4
+    return ", ".join(names[:4]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def closest(word: str, choices: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """Trained weights on disk: safetensors, never pickle."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,10 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from depthlens import tables
-from depthlens.errors import ArtifactError
+from depthlens.errors import ArtifactError, shortened
 from depthlens.models import inputs, networks
-
-_MOST_NAMES = 4
 
 
 def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata: Mapping) -> None:
@@ -148,13 +146,7 @@ def _misfit(wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor
         "unknown": sorted(name for name in found if name not in wanted),
         "of another shape": other,
     }
-    return "; ".join(f"{what}: {_some(names)}" for what, names in faults.items() if names)
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    rest = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    return "; ".join(f"{what}: {shortened(names)}" for what, names in faults.items() if names)
 
 
 def _shape(tensor: torch.Tensor) -> str:

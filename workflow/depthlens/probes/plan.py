@@ -1,6 +1,7 @@
 """Which points of a network are probed, and what they are called."""
 
 import contextlib
+import inspect
 import logging
 import re
 from collections import Counter
@@ -9,8 +10,9 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
-from depthlens.errors import StudyError, closest
+from depthlens.errors import StudyError, closest, shortened
 from depthlens.models import inputs, networks
 from depthlens.probes.calls import module_of, trace
 from depthlens.probes.reductions import REDUCTIONS
@@ -76,7 +78,7 @@ def _plan(network: nn.Module, probes: str | Sequence[str], calls: Sequence[str])
         if names.count(point.name) > 1:
             raise StudyError(f"activations.probes: {point.name!r} is named twice")
     width = max(2, len(str(len(points) - 1)))
-    linear = {name for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+    linear = {name for name, module in network.named_modules() if _weight_dims(module) == 2}
     last = next((module_of(call) for call in reversed(calls) if module_of(call) in linear), None)
     found = []
     for index, (name, reduction) in enumerate(points):
@@ -91,8 +93,10 @@ def _plan(network: nn.Module, probes: str | Sequence[str], calls: Sequence[str])
 def _blocks(network: nn.Module, calls: Sequence[str]) -> list[str]:
     """The calls that `blocks` reads, in the order in which they run.
 
-    A layer is a module without children whose weight is a matrix or more: a convolution or linear
-    layer, not a norm or an embedding. From the network down into its children, each module is
+    A layer is a module whose `weight` is a matrix or more: a convolution or linear layer, also if
+    parametrised, pruned, quantised or wrapped by what gives its weight on (as LoRA of peft does),
+    and a recurrent layer; not a norm or an embedding. What such a module holds is part of it. From
+    the network down into its children, each module is
 
     - a *layer*, if it holds one layer in all, such as a convolution with its norm and activation;
     - a *block*, if it holds several, has a forward pass of its own (not that of `nn.Sequential`)
@@ -118,9 +122,10 @@ def _blocks(network: nn.Module, calls: Sequence[str]) -> list[str]:
     extends = False  # the last of `found`, if something follows it
     roles = dict(_roles(network, calls))
     _tell_idle(roles)
+    _tell_left_out(network, calls, [name for name, role in roles.items() if role in _KEPT])
     for call in calls:
         role = roles.get(module_of(call))
-        if role in ("block", "layer"):
+        if role in _KEPT:
             found.append(call)
             extends = role == "layer"
         elif found and extends and role == "follows":
@@ -206,7 +211,7 @@ def _children(network: nn.Module, calls: Sequence[str]) -> list[str]:
     roles: dict[str, str] = {}
 
     def descend(parent: nn.Module, path: str) -> None:
-        for name, child in parent.named_children():
+        for name, child in _own_children(parent):
             full = f"{path}{name}"
             if full in ran:
                 roles[full] = "child"
@@ -232,6 +237,26 @@ def _reached(calls: Sequence[str]) -> set[str]:
 def _tell_idle(roles: Mapping[str, str]) -> None:
     if idle := [name for name, role in roles.items() if role == "idle"]:
         log.info("not read, since the network predicts without them: %s", ", ".join(idle))
+
+
+def _tell_left_out(network: nn.Module, calls: Sequence[str], kept: Sequence[str]) -> None:
+    """Say so if more of a network's matrices lie outside its layers and blocks than inside."""
+    ran = set(map(module_of, calls))
+    holders = [
+        name
+        for name, module in network.named_modules()
+        if name in ran
+        and not isinstance(module, _NORMS_AND_EMBEDDINGS)
+        and any(_dims(value) > 1 for value in module.parameters(recurse=False))
+    ]
+    inside = tuple(f"{name}." for name in kept)
+    left = [name or "the network itself" for name in holders if not f"{name}.".startswith(inside)]
+    if 2 * len(left) > len(holders):
+        log.warning(
+            "blocks: %d of %d modules with matrices of weights are none of its layers or blocks "
+            "and have no probe of their own: %s; a list of probes can name them",
+            len(left), len(holders), shortened(left),
+        )  # fmt: skip
 
 
 class _Point(NamedTuple):
@@ -276,6 +301,8 @@ _WITHOUT_EFFECT = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._Dr
 _NORMS_AND_EMBEDDINGS = (
     nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag,
 )  # fmt: skip
+_RECURRENT = (nn.RNNBase, nn.RNNCellBase)  # their weights have names of their own
+_KEPT = ("block", "layer")  # roles that open a probe
 _POOLS_ALL = (
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
@@ -289,13 +316,13 @@ def _roles(network: nn.Module, calls: Sequence[str]) -> Iterator[tuple[str, str]
     known = {name for name, _ in network.named_modules()}  # of shared modules only the first
 
     def descend(parent: nn.Module, path: str) -> Iterator[tuple[str, str]]:
-        among_blocks = any(type(child) in blocks for child in parent.children())
-        for name, child in parent.named_children():
+        among_blocks = any(_kind(child) in blocks for child in parent.children())
+        for name, child in _own_children(parent):
             full = f"{path}{name}"
             if full not in known:
                 continue
-            layers = _n_layers(child)
-            holds_blocks = any(type(part) in blocks for part in child.modules())
+            layers = len(_layers(child))
+            holds_blocks = any(_kind(part) in blocks for part in child.modules())
             own = not _is_plain(child)
             if full not in reached:
                 if _is_something(child):
@@ -310,7 +337,7 @@ def _roles(network: nn.Module, calls: Sequence[str]) -> Iterator[tuple[str, str]
                     yield full, "follows"
             elif layers == 1:
                 yield full, "layer"
-            elif type(child) in blocks or (among_blocks and own and not holds_blocks):
+            elif _kind(child) in blocks or (among_blocks and own and not holds_blocks):
                 yield full, "block"
             else:
                 yield from descend(child, f"{full}.")
@@ -320,34 +347,63 @@ def _roles(network: nn.Module, calls: Sequence[str]) -> Iterator[tuple[str, str]
 
 def _block_classes(network: nn.Module) -> set[type]:
     met = Counter(
-        type(module)
+        _kind(module)
         for module in network.modules()
-        if not _is_plain(module) and _n_layers(module) > 1
+        if not _is_plain(module) and len(_layers(module)) > 1
     )
     repeated = {kind for kind, times in met.items() if times > 1}
 
     def holds_several(module: nn.Module) -> bool:
         return any(
-            _is_plain(child) and Counter(map(type, child.children()))[kind] > 1
+            _is_plain(child) and Counter(map(_kind, child.children()))[kind] > 1
             for child in module.children()
             for kind in repeated
         )
 
-    stages = {type(module) for module in network.modules() if holds_several(module)}
+    stages = {_kind(module) for module in network.modules() if holds_several(module)}
     return repeated - stages
 
 
-def _n_layers(module: nn.Module) -> int:
-    return sum(map(_is_layer, module.modules()))
+def _layers(module: nn.Module) -> set[nn.Module]:
+    if _is_layer(module):
+        return {module}
+    return set().union(*map(_layers, module.children()))
 
 
 def _is_layer(module: nn.Module) -> bool:
+    return isinstance(module, _RECURRENT) or _weight_dims(module) > 1
+
+
+def _weight_dims(module: nn.Module) -> int:
+    """Dimensions of the weight of a layer, 0 of what has none or is a norm or an embedding."""
+    if isinstance(module, _NORMS_AND_EMBEDDINGS):
+        return 0
+    if parametrize.is_parametrized(module, "weight"):
+        # To ask for the weight would compute it, which moves spectral_norm's state in training.
+        originals = module.parametrizations["weight"].state_dict().values()
+        return max(original.dim() for original in originals)
+    if isinstance(module, nn.Linear):
+        return 2  # also a lazy one's, which has no dimensions before the first forward pass
     weight = getattr(module, "weight", None)
-    if any(module.children()) or isinstance(module, _NORMS_AND_EMBEDDINGS):
-        return False
-    if isinstance(weight, nn.UninitializedParameter):
-        return True  # of a lazy layer: it has no dimensions before the first forward pass
-    return isinstance(weight, nn.Parameter) and weight.dim() > 1
+    if inspect.ismethod(weight) and hasattr(module, "set_weight_bias"):
+        weight = weight()  # quantised by torch
+    return _dims(weight) if isinstance(weight, torch.Tensor) else 0
+
+
+def _dims(weight: torch.Tensor) -> int:
+    # A lazy convolution's has no dimensions before the first forward pass.
+    return 3 if isinstance(weight, nn.UninitializedParameter) else weight.dim()
+
+
+def _kind(module: nn.Module) -> type:
+    """Its class: each module that is parametrised has one of its own, made from that."""
+    return parametrize.type_before_parametrizations(module)
+
+
+def _own_children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Its children by name, without what computes its parameters."""
+    computes = module.parametrizations if parametrize.is_parametrized(module) else None
+    return ((name, child) for name, child in module.named_children() if child is not computes)
 
 
 def _is_plain(module: nn.Module) -> bool:
