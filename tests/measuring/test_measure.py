@@ -334,7 +334,7 @@ def loader(data: Dataset, **options) -> DataLoader:
         (Stream(*head(7)), "n_neighbors: 7 neighbours asked for, but there are 6 other"),
         (spoiled(math.nan), "train: image 17 holds an infinite value or NaN"),
         (spoiled(math.inf), "train: image 17 holds an infinite value or NaN"),
-        ((TRAIN[0][:, :1], TRAIN[1]), r"does not take a batch of train, shape \(8, 1, 6, 6\)"),
+        ((TRAIN[0][:, :1], TRAIN[1]), r"does not take a batch of train, shape \(3, 1, 6, 6\)"),
         (Dictionary(*TRAIN), r"train: the dataset gives dict, not a pair \(image, label\)"),
         (Triple(*TRAIN), "train: the dataset gives tuple of 3 things"),
         (Words(*TRAIN), "train: the images of the dataset are str, not tensors"),
@@ -380,7 +380,7 @@ class Broken(nn.Flatten):
     [
         ("resnet18", "model: a torch.nn.Module is needed, not str"),
         (Pair(), "model: its output is tuple, not one tensor of logits"),
-        (Scalar(), r"model: its output for 8 images has the shape \(8,\), not \(8, n_classes\)"),
+        (Scalar(), r"model: its output for 2 images has the shape \(2,\), not \(2, n_classes\)"),
         (Broken(), "train: the network's output for image 0 is infinite or NaN"),
         (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "model: its outputs are probabilities"),
     ],

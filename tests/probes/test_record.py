@@ -215,5 +215,67 @@ def test_a_network_without_logits_is_refused(images):
         def forward(self, images):
             return None
 
-    with pytest.raises(StudyError, match="the network gives no tensor of logits"):
+    with pytest.raises(StudyError, match="the network's output is no tensor for each image"):
         record(Silent(), images, ["softmax"])
+
+
+class TokensFirst(nn.Module):
+    """A transformer as torch makes it by default, whose tokens come before the images."""
+
+    def __init__(self, n_tokens):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16)
+        self.embed = nn.Linear(12, 8)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(8, 3)
+        self.n_tokens = n_tokens
+
+    def forward(self, images):
+        tokens = images.flatten(1).unflatten(1, (self.n_tokens, -1)).transpose(0, 1)
+        return self.head(self.encoder(self.embed(tokens)).mean(0))
+
+
+@pytest.mark.parametrize("n_tokens", [2, 3, 4, 8])
+def test_the_axis_of_the_images_is_no_guess_from_the_size_of_the_batch(n_tokens):
+    generator = torch.Generator().manual_seed(0)
+    network = TokensFirst(n_tokens).eval()
+    images = torch.rand(n_tokens, 12 * n_tokens, generator=generator)  # as many as tokens
+    probes = ["encoder.layers.0", "encoder.layers.1:class_token", "encoder:mean", "head"]
+    points = plan(network, probes, images)
+    assert [point.axis for point in points] == [1, 1, 1, 0]
+    with Recorder(network, points, dtype=torch.float32, prepare=lambda x: x) as recorder:
+        _, found = recorder(images)
+    with torch.no_grad():
+        for row, image in enumerate(images):
+            tokens = network.embed(image.reshape(n_tokens, 1, 12))
+            first = network.encoder.layers[0](tokens)
+            second = network.encoder.layers[1](first)
+            expected = [first[:, 0], second[0, 0], second[:, 0].mean(0)]
+            expected.append(network.head(second[:, 0].mean(0)))
+            for values, by_hand in zip(found, expected, strict=True):
+                torch.testing.assert_close(values[row], by_hand)
+
+
+def test_what_does_not_follow_the_images_is_left_out_of_children_with_a_line(caplog):
+    class Windows(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cut, self.norm, self.join = nn.Unflatten(1, (2, 6)), nn.ReLU(), nn.Linear(12, 3)
+
+        def forward(self, images):
+            windows = self.norm(self.cut(images).flatten(0, 1))
+            return self.join(windows.unflatten(0, (-1, 2)).flatten(1))
+
+    found = plan(Windows(), "children", torch.rand(1, 12))
+    assert [point.name for point in found] == ["00-input", "01-cut", "02-join"]
+    assert caplog.messages == [
+        "not read: norm, whose output has the shape (4, 6) for 2 images and (6, 6) for 3, so that "
+        "no axis is known to follow the images"
+    ]
+
+
+def test_logits_of_images_in_the_second_axis_are_refused():
+    network = nn.Sequential(nn.Linear(4, 3))
+    network.register_forward_hook(lambda *inputs_and_output: inputs_and_output[-1].T)
+    with pytest.raises(StudyError, match=r"the network's output has the shape \(3, 2\) for 2"):
+        plan(network, "children", torch.rand(3, 4))

@@ -103,19 +103,20 @@ def record(make, asked):
 
 def test_a_reduction_is_of_the_full_precision_and_rounded_once():
     values = torch.rand(4, 7, 3, generator=torch.Generator().manual_seed(0)) * 100
-    found = record(lambda _: (values, None), "odd:mean")
+    found = record(lambda x: (values[: len(x)], None), "odd:mean")
     np.testing.assert_array_equal(found, values.mean(1).numpy().astype(np.float16))
-    found = record(lambda _: SimpleNamespace(last_hidden_state=values), "odd:class_token")
+    found = record(lambda x: SimpleNamespace(last_hidden_state=values[: len(x)]), "odd:class_token")
     np.testing.assert_array_equal(found, values[:, 0].numpy().astype(np.float16))
 
 
 @pytest.mark.parametrize(
     ("make", "asked", "fault"),
     [
-        (lambda _: "text", "odd", "'odd' gives no tensor but a str"),
-        (lambda x: x[:1], "odd", r"'odd' gives shape \(1, 3, 2, 2\) for 4 examples, not \(4, …\)"),
-        (lambda x: x.transpose(0, 1), "odd", r"gives shape \(3, 4, 2, 2\) for 4 examples"),
-        (lambda x: x.sum((1, 2, 3)), "odd", r"gives shape \(4,\) for 4 examples"),
+        (lambda _: "text", "odd", "'odd' is no tensor for each image"),
+        (lambda x: x[:1], "odd", r"\(1, 3, 2, 2\) for 2 images and \(1, 3, 2, 2\) for 3, so that"),
+        (lambda x: x.flatten(0, 1), "odd", r"\(6, 2, 2\) for 2 images and \(9, 2, 2\) for 3"),
+        (lambda x: x.flatten(1) @ x.flatten(1).T, "odd", r"\(2, 2\) for 2 images and \(3, 3\)"),
+        (lambda x: x.sum((1, 2, 3)), "odd", r"has the shape \(2,\) for 2 images"),
         (lambda x: x, "odd:class_token", r"odd:class_token takes \(n, tokens, features\), but"),
         (lambda x: x.flatten(1), "odd:mean", r"'odd' gives shape \(4, 12\); leave out :mean"),
         (lambda x: x, "softmax:mean", r"'softmax' gives shape \(4, 3\)"),

@@ -4,9 +4,12 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import nn
+
+from depthlens.probes.reductions import first_tensor
 
 
 @contextlib.contextmanager
@@ -50,22 +53,51 @@ def module_of(call: str) -> str:
     return call.partition("#")[0]
 
 
-def trace(network: nn.Module, images: torch.Tensor) -> list[str]:
-    """The calls of a network's modules, in the order in which they end.
+class Given(NamedTuple):
+    """Shapes of what a call gives, of its first tensor, for two images and for three."""
+
+    two: tuple[int, ...] | None = None
+    """None for no tensor"""
+    three: tuple[int, ...] | None = None
+
+    @property
+    def axis(self) -> int | None:
+        """The one that is as long as there are images, if it alone changes; None if there is none.
+
+        Of one batch alone a length proves nothing: of 64 images there may be 64 tokens each.
+        """
+        if self.two is None or self.three is None or len(self.two) != len(self.three):
+            return None
+        changes = [axis for axis, ends in enumerate(zip(*self, strict=True)) if ends[0] != ends[1]]
+        if len(changes) != 1 or (self.two[changes[0]], self.three[changes[0]]) != (2, 3):
+            return None
+        return changes[0]
+
+
+def trace(network: nn.Module, images: torch.Tensor) -> dict[str, Given]:
+    """The calls of a network's modules, in the order in which they end, and what they give.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Runs in evaluation mode, and is left in its own; raises what it raises.
+        Runs twice, in evaluation mode, and is left in its own; raises what it raises.
     images : float tensor, shape (n, …)
         What the network takes, on its device; one image is enough.
     """
-    calls: list[str] = []
     modes = [(module, module.training) for module in network.modules()]
+    shapes: list[dict[str, tuple[int, ...] | None]] = []
+
+    def keep(call: str, output: object) -> None:
+        values = first_tensor(output)
+        shapes[-1][call] = None if values is None else tuple(values.shape)
+
     try:
-        with watch(network.eval(), lambda call, _: calls.append(call)), torch.inference_mode():
-            network(images.clone())
+        with watch(network.eval(), keep), torch.inference_mode():
+            for n_images in (2, 3):
+                shapes.append({})
+                network(torch.cat([images[:3]] * 3)[:n_images])
     finally:
         for module, training in modes:
             module.training = training
-    return calls
+    two, three = shapes
+    return {call: Given(two.get(call), shape) for call, shape in three.items()}

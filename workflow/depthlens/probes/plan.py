@@ -5,7 +5,7 @@ import inspect
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 
 from depthlens.errors import StudyError, closest, shortened
 from depthlens.models import inputs, networks
-from depthlens.probes.calls import module_of, trace
+from depthlens.probes.calls import Given, module_of, trace
 from depthlens.probes.reductions import REDUCTIONS
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ class Probe(NamedTuple):
     and for softmax, which is of the output"""
     reduction: str = ""
     """what is kept of each output: a key of `reductions.REDUCTIONS`, "" for all of it"""
+    axis: int = 0
+    """of the output, that follows the images"""
     gives_logits: bool = False
     """it is or holds the last linear layer that runs"""
 
@@ -42,7 +44,7 @@ def plan(network: nn.Module, probes: str | Sequence[str], images: torch.Tensor) 
     Parameters
     ----------
     network : torch.nn.Module
-        Runs once, in evaluation mode, and is left in its own; raises what it raises.
+        Runs twice, in evaluation mode, and is left in its own; raises what it raises.
     probes : "children", "blocks", or sequence of str
         `children`: the input, then the output of each child of the network (of a child that does
         not run as a whole, such as a ModuleList, of each child of it). `blocks`: the input,
@@ -60,34 +62,71 @@ def plan(network: nn.Module, probes: str | Sequence[str], images: torch.Tensor) 
     ------
     StudyError
         If a module or what follows its colon does not exist, if a module in the list does not run,
-        if a pattern matches none that does, or if one is named twice.
+        if a pattern matches none that does, or if one is named twice; if one in the list gives
+        no tensor in which one axis is proven to follow the images: of `children` and `blocks` it
+        is left out; or if the first axis of the network's output does not follow them.
     """
-    return _plan(network, probes, trace(network, images))
+    calls = trace(network, images)
+    if calls[""].axis != 0:
+        raise StudyError(
+            f"models: the network's output {_shapes(calls[''])}; a classifier gives logits of "
+            "shape (n_images, n_classes)"
+        )
+    return _plan(network, probes, calls)
 
 
-def _plan(network: nn.Module, probes: str | Sequence[str], calls: Sequence[str]) -> list[Probe]:
-    if probes == "children":
-        points = [_Point("input"), *map(_Point, _children(network, calls))]
-    elif probes == "blocks":
-        points = [_Point(name) for name in ("input", *_blocks(network, calls), "softmax")]
+def _plan(
+    network: nn.Module, probes: str | Sequence[str], calls: Mapping[str, Given]
+) -> list[Probe]:
+    if probes in ("children", "blocks"):
+        found = (_children if probes == "children" else _blocks)(network, list(calls))
+        for name in found:
+            if not _can_be_kept(calls[name]):
+                log.warning("not read: %s, whose output %s", name, _shapes(calls[name]))
+        kept = [_Point(name) for name in found if _can_be_kept(calls[name])]
+        points = [_Point("input"), *kept, *[_Point("softmax")][: probes == "blocks"]]
     else:
         known = [name for name, _ in network.named_modules() if name]
         points = [point for asked in probes for point in _expand(asked, known, calls)]
+        for name, _ in points:
+            if name in calls and not _can_be_kept(calls[name]):
+                raise StudyError(
+                    f"activations.probes: the output of the module {name!r} "
+                    f"{_shapes(calls[name])}; probe the block around it"
+                )
     names = [point.name for point in points]
     for point in points:
         if names.count(point.name) > 1:
             raise StudyError(f"activations.probes: {point.name!r} is named twice")
     width = max(2, len(str(len(points) - 1)))
     linear = {name for name, module in network.named_modules() if _weight_dims(module) == 2}
-    last = next((module_of(call) for call in reversed(calls) if module_of(call) in linear), None)
+    ran = list(map(module_of, calls))
+    last = next((name for name in reversed(ran) if name in linear), None)
     found = []
     for index, (name, reduction) in enumerate(points):
         # A module of the network wins over our words for what is outside of it.
         kind, module = ("module", name) if name in calls else (name, "")
         plain = "-".join([*name.split("."), *filter(None, [reduction])])
         gives_logits = kind == "module" and f"{last}.".startswith(f"{module_of(module)}.")
-        found.append(Probe(f"{index:0{width}d}-{plain}", kind, module, reduction, gives_logits))
+        axis = calls[name].axis or 0 if module else 0
+        name = f"{index:0{width}d}-{plain}"
+        found.append(Probe(name, kind, module, reduction, axis, gives_logits))
     return found
+
+
+def _can_be_kept(given: Given) -> bool:
+    return given.axis is not None and len(given.two) > 1
+
+
+def _shapes(given: Given) -> str:
+    if given.two is None or given.three is None:
+        return "is no tensor for each image"
+    if given.axis is not None:
+        return f"has the shape {given.two} for 2 images"
+    return (
+        f"has the shape {given.two} for 2 images and {given.three} for 3, so that no axis is known "
+        "to follow the images"
+    )
 
 
 def _blocks(network: nn.Module, calls: Sequence[str]) -> list[str]:
@@ -170,7 +209,9 @@ def outline(
     return Outline([probe.name for probe in found], feature_probe(found))
 
 
-def _outlined(architecture: str, shapes: Sequence[inputs.Shape]) -> tuple[nn.Module, list[str]]:
+def _outlined(
+    architecture: str, shapes: Sequence[inputs.Shape]
+) -> tuple[nn.Module, dict[str, Given]]:
     """A network and its calls."""
     for make in (_without_weights, networks.build):
         network = make(architecture, n_classes=2, seed=0, shape=shapes[0])
@@ -181,7 +222,8 @@ def _outlined(architecture: str, shapes: Sequence[inputs.Shape]) -> tuple[nn.Mod
             # Whatever a network raises that takes images of another size.
             with contextlib.suppress(Exception):
                 return network, trace(network, torch.zeros((1, *shape), device=home))
-    return network, [name for name, module in network.named_modules() if _runs(module)]
+    whatever = Given((2, 1), (3, 1))
+    return network, {name: whatever for name, module in network.named_modules() if _runs(module)}
 
 
 def feature_probe(probes: Sequence[Probe]) -> str:
@@ -266,7 +308,7 @@ class _Point(NamedTuple):
     reduction: str = ""
 
 
-def _expand(asked: str, known: Sequence[str], calls: Sequence[str]) -> list[_Point]:
+def _expand(asked: str, known: Sequence[str], calls: Collection[str]) -> list[_Point]:
     """The points that an entry of a list stands for."""
     name, colon, reduction = asked.partition(":")
     if colon and reduction not in REDUCTIONS:

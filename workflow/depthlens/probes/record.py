@@ -65,7 +65,8 @@ class Recorder:
         Returns
         -------
         logits : float32 tensor, shape (n, n_classes)
-        activations : list of tensors, one a probe, shape (n, …) as the module gave it
+        activations : list of tensors, one a probe, shape (n, …) as the module gave it, but for
+            the axis of the images, which comes first
             Of a module that gives no single tensor, the first in what it gives: see
             `reductions.first_tensor`. With a reduction, what is left by it, shape (n, features).
             `input` is the image as it was given, bytes as brightness in [0, 1]: repeating a grey
@@ -74,8 +75,8 @@ class Recorder:
         Raises
         ------
         StudyError
-            If a probed module did not run, or gave no tensor with the examples in its first
-            dimension or one that its reduction does not take.
+            If a probed module did not run, or gave no tensor with the images in the axis of the
+            plan or one that its reduction does not take.
         """
         self._seen.clear()
         self._n_examples = len(images)
@@ -104,19 +105,15 @@ class Recorder:
             return
         probe = self._wanted[name]
         values = first_tensor(output)
-        if values is None:
+        given = None if values is None else tuple(values.shape)
+        if given is None or len(given) < 2 or given[probe.axis] != self._n_examples:
             raise StudyError(
-                f"activations.probes: the module {name!r} gives no tensor but a "
-                f"{type(output).__name__}; probe the block around it"
-            )
-        if values.dim() < 2 or len(values) != self._n_examples:
-            raise StudyError(
-                f"activations.probes: the module {name!r} gives shape {tuple(values.shape)} "
-                f"for {self._n_examples} examples, not ({self._n_examples}, …); probe the "
+                f"activations.probes: the module {name!r} gives shape {given} for "
+                f"{self._n_examples} images, whose axis {probe.axis} should follow them; probe the "
                 "block around it"
             )
         # A copy, now: an in-place ReLU that follows would overwrite what is kept by reference.
-        kept = _reduced(values.detach(), probe)
+        kept = _reduced(values.detach().movedim(probe.axis, 0), probe)
         self._seen[name] = kept.to(self._dtype, copy=True)
 
 
