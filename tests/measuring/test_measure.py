@@ -472,6 +472,26 @@ def test_each_call_of_a_module_that_runs_twice_can_be_a_probe():
         measured(model=Twice(nn.ReLU(), nn.Flatten()), probes=["0#3"])
 
 
+class Centred(nn.Sequential):
+    """A network that works in place on what it is given."""
+
+    def forward(self, images):
+        images -= images.mean((1, 2, 3), keepdim=True)
+        return super().forward(images)
+
+
+@pytest.mark.parametrize("preprocess", [None, lambda batch: batch.mul_(2)])
+def test_what_the_reader_gives_is_not_written_to(preprocess):
+    images = TRAIN[0].clone()
+    model = Centred(*network())
+    table = measured((images, TRAIN[1]), model=model, preprocess=preprocess)
+    assert torch.equal(images, TRAIN[0])
+    # The input is what the network met, before it changed it: as beside a network that does not.
+    expected = measured(TRAIN, preprocess=preprocess)
+    assert table["00-input"].equals(expected["00-input"])
+    assert not table["01-0"].equals(expected["01-0"])
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [

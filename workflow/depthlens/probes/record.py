@@ -80,14 +80,16 @@ class Recorder:
         """
         self._seen.clear()
         self._n_examples = len(images)
+        prepared = self._prepare(images)
+        # Copied before the network runs, which may work in place.
+        given = images.float() / 255 if images.dtype == torch.uint8 else images.clone()
         with torch.inference_mode():
-            logits = first_tensor(self._network(self._prepare(images)))
+            logits = first_tensor(self._network(prepared))
         if logits is None:
             raise StudyError("models: the network gives no tensor of logits")
         activations = []
         for probe in self._plan:
             if probe.kind == "input":
-                given = images.float() / 255 if images.dtype == torch.uint8 else images
                 activations.append(_reduced(given, probe).to(self._dtype))
             elif probe.kind == "softmax":
                 activations.append(_reduced(logits.softmax(1), probe).to(self._dtype))
