@@ -256,7 +256,7 @@ def test_a_named_architecture_takes_its_weights(depthlens, reader, tmp_path):
         ({"--mean": "0.5,0.5"}, "mean: 0.5, 0.5 is not one number, nor one for each of 3"),
         ({"--std": "0"}, "std: what is divided by must be greater than 0"),
         ({"--k": 38}, "n_neighbors: 38 neighbours asked for, but there are 37 other"),
-        ({"--channels": 1}, "model: it does not take a batch of train, shape (38, 1, 8, 8)"),
+        ({"--channels": 1}, "model: it does not take a batch of train, shape (3, 1, 8, 8)"),
         ({"--probes": "input,steam"}, "probes: the network has no module 'steam'; did you mean"),
         ({"--output": "mynet.py"}, "mynet.py: there is a file where the folder should be"),
     ],
