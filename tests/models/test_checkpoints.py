@@ -1,11 +1,13 @@
 """Checkpoints: what is read is what was saved, and nothing else is taken for one."""
 
+import datetime
 import errno
 import os
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_file, save_model
+from torch import nn
 
 from depthlens.errors import ArtifactError
 from depthlens.models import checkpoints, networks
@@ -120,3 +122,130 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_old_checkpoint(checkpoint,
         checkpoints.save_tensors(checkpoint, {"a": torch.ones(2)}, ABOUT)
     assert checkpoint.read_bytes() == before
     assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+def small() -> nn.Module:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+    for value in network.state_dict().values():
+        torch.nn.init.uniform_(value) if value.is_floating_point() else value.fill_(3)
+    return network
+
+
+class Training(nn.Module):
+    """What a training loop is to the network that it holds."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.model = network
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(*pair) for pair in pairs)
+
+
+WRAPPERS = {
+    "plain": lambda network: network,
+    "module": nn.DataParallel,
+    "_orig_mod": torch.compile,
+    "model": Training,
+    "module._orig_mod": lambda network: nn.DataParallel(torch.compile(network)),
+    "model._orig_mod.module": lambda network: Training(torch.compile(nn.DataParallel(network))),
+    "a part": lambda network: nn.Sequential(*[torch.compile(part) for part in network]),
+}
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pt", "pth"])
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_prefixes_that_training_tools_leave_count_for_nothing(tmp_path, wrap, ending):
+    network, path = small(), tmp_path / f"w.{ending}"
+    weights = wrap(network).state_dict()
+    save_file(weights, path) if ending == "safetensors" else torch.save(weights, path)
+    fresh = small()
+    assert checkpoints.load_weights(fresh, path, name="small") == 9
+    assert same(fresh, network)
+    wrapped = wrap(small())
+    checkpoints.load_weights(wrapped, path, name="small")
+    assert same(wrapped, network)
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model", "model_state_dict"])
+def test_the_one_state_dict_in_a_checkpoint_of_training_is_read(tmp_path, key):
+    network, fresh = small(), small()
+    optimizer = torch.optim.Adam(network.parameters())
+    network(torch.ones(2, 1, 4, 4)).sum().backward()
+    optimizer.step()
+    held = {key: network.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}
+    torch.save(held, tmp_path / "best.pth.tar")
+    checkpoints.load_weights(fresh, tmp_path / "best.pth.tar", name="small")
+    assert same(fresh, network)
+
+
+def refusal(path) -> str:
+    fresh, before = small(), small()
+    fresh.load_state_dict(before.state_dict())
+    with pytest.raises(ArtifactError) as caught:
+        checkpoints.load_weights(fresh, path, name="small")
+    assert same(fresh, before)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore")  # of TorchScript, which torch deprecates
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda path: torch.save(small(), path), "more than tensors, torch.nn.modules.container.S"),
+        (
+            lambda path: torch.save({"model": small().state_dict(), "at": datetime.date.min}, path),
+            "more than tensors, datetime.date,",
+        ),
+        (
+            lambda path: torch.save({"a": small().state_dict(), "b": small().state_dict()}, path),
+            "2 sets of weights: a, b; write it with torch.save(network.state_dict(), …)",
+        ),
+        (lambda path: torch.save([1.0], path), "no dictionary of tensors; write it with"),
+        (lambda path: torch.jit.script(small()).save(path), "TorchScript"),
+        (lambda path: path.write_bytes(b""), "not a whole file of weights by torch.save"),
+        (lambda path: path.write_bytes(b"PK\3\4half"), "not a whole file of weights"),
+        (lambda path: path.write_text("weights"), "not a whole file of weights"),
+        (lambda path: save_file(small().state_dict(), path), "not a whole file of weights"),
+    ],
+)
+def test_what_torch_saved_besides_weights_is_refused_with_the_cure(tmp_path, write, said):
+    path = tmp_path / "w.pt"
+    write(path)
+    assert said in refusal(path)
+    assert str(path) in refusal(path)
+
+
+def test_code_in_a_pickle_is_never_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "run"),)
+
+    torch.save({"a": Bomb()}, tmp_path / "w.pt")
+    assert "mkdir" in refusal(tmp_path / "w.pt")
+    assert not (tmp_path / "run").exists()
+
+
+def tied() -> nn.Module:
+    network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    network[1].weight = network[0].weight
+    return network
+
+
+def test_of_a_tensor_with_two_names_one_is_enough(tmp_path):
+    network, fresh = tied(), tied()
+    save_model(network, tmp_path / "one.safetensors")  # leaves a name out
+    torch.save(nn.DataParallel(network).state_dict(), tmp_path / "both.pt")
+    for name in ("one.safetensors", "both.pt"):
+        checkpoints.load_weights(fresh, tmp_path / name, name="tied")
+        assert same(fresh, network)
+        assert fresh[0].weight is fresh[1].weight
+
+
+def test_two_tensors_for_one_of_the_network_are_refused(tmp_path):
+    torch.save({**tied().state_dict(), "1.weight": torch.eye(3)}, tmp_path / "w.pt")
+    with pytest.raises(ArtifactError, match=r"0\.weight, 1\.weight are one tensor: here they diff"):
+        checkpoints.load_weights(tied(), tmp_path / "w.pt", name="tied")

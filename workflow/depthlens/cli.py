@@ -139,7 +139,7 @@ def train(**arguments: object) -> None:
 
 @cli.command()
 @_file("--images", "Training images.")
-@_file("--weights", "Weights that were trained elsewhere, as safetensors.")
+@_file("--weights", "Weights that were trained elsewhere: safetensors or .pt.")
 @_file("--checkpoint", "Weights to write.")
 @_cfg("model")
 def adopt(**arguments: object) -> None:
@@ -480,7 +480,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str) -
     required=True,
     help="package.module:function that gives a torch network, or the name of an architecture.",
 )
-@_file("--weights", "safetensors file of the network's weights.", required=False)
+@_file("--weights", "The network's weights: a safetensors or .pt file.", required=False)
 @_file("--train", "Images it was trained on: folder of class folders, or .npz of x and y.")
 @_file("--queries", "Other images; without it, those of --train, leave-one-out.", required=False)
 @_file("--output", "Folder for examples.csv, examples.parquet and index.html.")

@@ -272,7 +272,7 @@ class Network(Block):
     )
     weights: FilePath | None = Field(
         default=None,
-        description="safetensors file of its state_dict: then it is not trained; null trains it",
+        description="state_dict, as safetensors or .pt: then it is not trained; null trains it",
     )
     channels: Annotated[Literal[1, 3], BeforeValidator(_no_truth_value)] = Field(
         default=3, description="that it takes; grey images are repeated to 3"

@@ -46,7 +46,7 @@ def run(
         As for `models.networks.build`: "package.module:function", or the name of an architecture.
         It has as many outputs as there are classes.
     weights : path or None
-        safetensors, by the names of the network's `state_dict`. A function may do without.
+        See `models.checkpoints.load_weights`. A function may do without.
     train, queries, classes, height, width, channels, resize
         See `measuring.images.read`.
     output : path
@@ -114,7 +114,7 @@ def load(network: str, weights: Path | None, *, n_classes: int, shape: inputs.Sh
     is_named = ":" not in network or network.startswith("timm:")
     if is_named and weights is None:
         raise StudyError(
-            f"weights: {network} has none of its own; give a safetensors file of those that you "
+            f"weights: {network} has none of its own; give a file of those that you "
             "trained, or name a function of yours: package.module:function"
         )
     try:

@@ -20,7 +20,7 @@ def run(*, images: Path, weights: Path, checkpoint: Path, cfg: dict) -> None:
         Training images: the network is tried on the first few, and must give one logit for each
         of their classes.
     weights : path
-        safetensors file of the network's `state_dict`, whoever wrote it.
+        See `models.checkpoints.load_weights`.
     cfg : dict
         The block `model`.
 
