@@ -375,6 +375,39 @@ class Broken(nn.Flatten):
         return super().forward(images) * torch.nan
 
 
+class EightBits(nn.Sequential):
+    """A network that may not be moved, as those of bitsandbytes."""
+
+    def to(self, *_, **__):
+        raise ValueError("`.to` is not supported for `8-bit` models.\nUse it as it is.")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize(
+    ("make", "fault"),
+    [
+        (torch.jit.trace, "^model: TorchScript does not tell what its modules give"),
+        (
+            lambda net, images: torch.export.export(net, (images,)).module(),
+            "^model: it does not take a batch of train, .* == 8.*; export it with a free number",
+        ),
+    ],
+)
+def test_networks_that_cannot_be_watched_are_refused_in_one_sentence(make, fault):
+    with pytest.raises(StudyError, match=fault):
+        measured(model=make(network().eval(), TRAIN[0][:8]))
+
+
+def test_a_network_that_cannot_be_moved_is_measured_where_it_lies():
+    pd.testing.assert_frame_equal(measured(model=EightBits(*network())), measured())
+
+
+def test_a_network_that_cannot_be_moved_elsewhere_is_refused(monkeypatch):
+    monkeypatch.setattr("depthlens.models.devices.choose", lambda *_, **__: torch.device("cuda"))
+    with pytest.raises(StudyError, match=r"cannot be moved to cuda \(`\.to` .* set device to cpu"):
+        measured(model=EightBits(*network()), device="auto")
+
+
 @pytest.mark.parametrize(
     ("model", "fault"),
     [
@@ -382,6 +415,7 @@ class Broken(nn.Flatten):
         (Pair(), "model: its output is tuple, not one tensor of logits"),
         (Scalar(), r"model: its output for 2 images has the shape \(2,\), not \(2, n_classes\)"),
         (Broken(), "train: the network's output for image 0 is infinite or NaN"),
+        (network().to("meta"), "model: its weights are on the device meta, .*; load them first"),
         (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "model: its outputs are probabilities"),
     ],
 )

@@ -5,7 +5,7 @@ import itertools
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import fx, nn
 
 from depthlens.depth import prediction_depth
 from depthlens.errors import StudyError, closest
@@ -22,6 +22,7 @@ from depthlens.knn.search import Queries, nearest
 from depthlens.knn.votes import vote
 from depthlens.measuring.examples import Data, Examples, open_examples
 from depthlens.models import devices
+from depthlens.probes.calls import check_watchable
 from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.progress import bar
@@ -120,6 +121,10 @@ def measure(
     """
     if not isinstance(model, nn.Module):
         raise StudyError(f"model: a torch.nn.Module is needed, not {type(model).__name__}")
+    try:
+        check_watchable(model)
+    except StudyError as error:
+        raise _as_argument(error) from None
     _check_numbers(n_neighbors=n_neighbors, batch_size=batch_size, memory=memory)
     _check_word("metric", metric, ("euclidean", "cosine"))
     _check_word("dtype", dtype, ("float32", "float16"))
@@ -269,11 +274,11 @@ class _Feed:
         return images.to(self._type)
 
     @contextlib.contextmanager
-    def taken(self, images: torch.Tensor, name: str) -> Iterator[None]:
+    def taken(self, images: torch.Tensor, name: str, cure: str = "") -> Iterator[None]:
         """Whatever a network raises within it is told in one sentence."""
         what = f"model: it does not take a batch of {name}, shape {tuple(images.shape)}"
         try:
-            with user_code.guarded(what):
+            with user_code.guarded(what, cure):
                 yield
         except StudyError as error:
             raise _as_argument(error) from None
@@ -397,14 +402,16 @@ def _as_it_is(images: torch.Tensor) -> torch.Tensor:
 
 def _as_argument(error: StudyError) -> StudyError:
     """A message that names our argument and not the key of config.yaml."""
-    return StudyError(str(error).removeprefix("activations."))
+    return StudyError(str(error).removeprefix("activations.").replace("models:", "model:", 1))
 
 
 def _plan(
     model: nn.Module, probes: str | Sequence[str], feed: _Feed, images: torch.Tensor
 ) -> list[Probe]:
     images = feed(images[:3], "train")
-    with feed.taken(images, "train"):
+    exported = isinstance(model, fx.GraphModule)
+    cure = "; export it with a free number of images, by dynamic_shapes" if exported else ""
+    with feed.taken(images, "train", cure):
         points = plan(model, probes, images)
     if not points:
         raise StudyError("probes: at least one is needed")
@@ -442,6 +449,11 @@ def _class_names(classes: Sequence[str] | None, n_classes: int) -> list[str]:
 
 def _device(model: nn.Module, device: str) -> torch.device:
     homes = {value.device for value in (*model.parameters(), *model.buffers())}
+    if any(home.type == "meta" for home in homes):
+        raise StudyError(
+            "model: its weights are on the device meta, which holds no numbers; load them first, "
+            "such as by model.to_empty(device='cpu') and model.load_state_dict(…)"
+        )
     if len(homes) > 1:
         raise StudyError(
             f"model: its weights lie on {', '.join(sorted(map(str, homes)))}; move them to one"
@@ -456,16 +468,31 @@ def _borrowed(model: nn.Module, device: torch.device) -> Iterator[None]:
     """The network on a device, and afterwards as it was: each module's mode, and where it lay."""
     modes = [(module, module.training) for module in model.modules()]
     homes = {value.device for value in (*model.parameters(), *model.buffers())}
+    if homes != {device}:
+        _move(model, device, homes)
     check = model.register_forward_hook(_one_tensor_of_logits)
     try:
-        model.to(device)
         yield
     finally:
         check.remove()
         for module, training in modes:
             module.training = training
-        for home in homes:
+        for home in homes - {device}:
             model.to(home)
+
+
+def _move(model: nn.Module, device: torch.device, homes: Collection[torch.device]) -> None:
+    try:
+        model.to(device)
+    except Exception as error:  # as networks of 8 bits do, and each library has an error of its own
+        for home in homes:
+            with contextlib.suppress(Exception):  # it may not have got far
+                model.to(home)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        lies = ", ".join(home.type for home in homes)
+        raise StudyError(
+            f"model: it cannot be moved to {device} ({reason}); set device to {lies}, where it lies"
+        ) from None
 
 
 def _one_tensor_of_logits(_model: nn.Module, inputs: tuple, output: object) -> torch.Tensor:

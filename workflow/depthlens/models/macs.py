@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from depthlens.probes.calls import watch
+from depthlens.probes.calls import evaluate, watch
 
 
 def count(run: Callable[[], object]) -> int:
@@ -41,13 +41,12 @@ def up_to_modules(network: nn.Module, image: torch.Tensor, modules: Sequence[str
     list of int
         As long as `modules`.
     """
-    network.eval()
     counter = FlopCounterMode(display=False)
     found: dict[str, int] = {}
 
     def ended(call: str, _output: object) -> None:
         found[call] = counter.get_total_flops() // 2
 
-    with torch.no_grad(), counter, watch(network, ended):
+    with torch.no_grad(), counter, watch(evaluate(network), ended):
         network(image)
     return [found[name] for name in modules]

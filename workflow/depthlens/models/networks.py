@@ -143,4 +143,9 @@ def _from_function(function: str, n_classes: int) -> nn.Module:
         raise StudyError(
             f"models: {function} returned a {type(network).__name__}, not a torch.nn.Module"
         )
+    if any(value.is_meta for value in (*network.parameters(), *network.buffers())):
+        raise StudyError(
+            f"models: {function} returned a network on the device meta, which holds no numbers; "
+            "make it on the CPU"
+        )
     return network

@@ -7,8 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import fx, nn
+from torch.utils.hooks import RemovableHandle
 
+from depthlens.errors import StudyError
+from depthlens.probes import graphs
 from depthlens.probes.reductions import first_tensor
 
 
@@ -18,34 +21,72 @@ def watch(
     tell: Callable[[str, object], None],
     modules: Collection[str] | None = None,
 ) -> Iterator[None]:
-    """Within it, hear of every call of a network's modules when it ends.
+    """Within it, hear of every call of a network's modules, and of nodes of graphs, when it ends.
 
     Parameters
     ----------
     network : torch.nn.Module
     tell : callable
         Called as `tell(call, output)`. The call is the module's name, as `named_modules` has it
-        ("" for the network itself), and of its second call in a forward pass `name#2`, and so on.
+        ("" for the network itself), and of its second call in a forward pass `name#2`, and so on;
+        of a node of a graph it is the node's, behind that of the module whose graph it is.
     modules : collection of str, optional
         Names of those to hear of; all, if not given.
     """
     times: Counter[str] = Counter()
 
-    def ended(_module: nn.Module, _inputs: object, output: object, *, name: str) -> None:
+    def ended(name: str, output: object) -> None:
         times[name] += 1
         tell(name if times[name] == 1 else f"{name}#{times[name]}", output)
 
-    hooks = [network.register_forward_pre_hook(lambda *_: times.clear())]
-    hooks += [
-        module.register_forward_hook(functools.partial(ended, name=name))
-        for name, module in network.named_modules()
-        if modules is None or name in modules
-    ]
-    try:
+    with contextlib.ExitStack() as watching:
+
+        def keep(hook: RemovableHandle) -> None:
+            watching.callback(hook.remove)
+
+        keep(network.register_forward_pre_hook(lambda *_: times.clear()))
+        for name, module in network.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # it takes no hooks
+            if modules is None or name in modules:
+                hook = functools.partial(lambda name, *call: ended(name, call[-1]), name)
+                keep(module.register_forward_hook(hook))
+            if isinstance(module, fx.GraphModule):
+                path = f"{name}." if name else ""
+                of_node = functools.partial(
+                    lambda path, node, output: ended(f"{path}{node}", output), path
+                )
+                watching.enter_context(graphs.interpreted(module, of_node))
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+
+
+def evaluate(network: nn.Module) -> nn.Module:
+    """The network, in evaluation mode; raises as `check_watchable`."""
+    check_watchable(network)
+    with contextlib.suppress(NotImplementedError):  # of torch.export: its mode is fixed
+        network.eval()
+    return network
+
+
+def check_watchable(network: nn.Module) -> None:
+    """Refuse a network whose activations cannot be had.
+
+    Raises
+    ------
+    StudyError
+        If it is of TorchScript, or was exported while it was in training mode.
+    """
+    if isinstance(network, torch.jit.ScriptModule):
+        raise StudyError(
+            "models: TorchScript does not tell what its modules give; give the torch.nn.Module "
+            "that it was made from"
+        )
+    nodes = (node for module in network.modules() for node in graphs.nodes(module).values())
+    if any(map(graphs.is_in_training, nodes)):
+        raise StudyError(
+            "models: the network was exported in training mode, in which its answers are drawn or "
+            "depend on the batch; call its eval() before torch.export"
+        )
 
 
 def module_of(call: str) -> str:
@@ -92,7 +133,7 @@ def trace(network: nn.Module, images: torch.Tensor) -> dict[str, Given]:
         shapes[-1][call] = None if values is None else tuple(values.shape)
 
     try:
-        with watch(network.eval(), keep), torch.inference_mode():
+        with watch(evaluate(network), keep), torch.inference_mode():
             for n_images in (2, 3):
                 shapes.append({})
                 network(torch.cat([images[:3]] * 3)[:n_images])

@@ -14,14 +14,10 @@ _TALL = 1025  # rows of the picture on which receptive fields are measured: tall
 
 
 def parameters(network: nn.Module, plan: Sequence[Probe]) -> list[int]:
-    """Number of trained parameters in each probe's module; 0 for the input and for softmax."""
+    """Number of trained parameters in each probe's module; 0 where it is not of a module."""
     modules = dict(network.named_modules())
-    return [
-        sum(parameter.numel() for parameter in modules[module_of(probe.module)].parameters())
-        if probe.kind == "module"
-        else 0
-        for probe in plan
-    ]
+    held = [modules.get(module_of(probe.module)) if probe.module else None for probe in plan]
+    return [sum(value.numel() for value in module.parameters()) if module else 0 for module in held]
 
 
 def duplicates(activations: Sequence[torch.Tensor]) -> list[int | None]:

@@ -1,6 +1,5 @@
 """Which points of a network are probed, and what they are called."""
 
-import contextlib
 import inspect
 import logging
 import re
@@ -9,11 +8,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.nn.utils import parametrize
 
 from depthlens.errors import StudyError, closest, shortened
 from depthlens.models import inputs, networks
+from depthlens.probes import graphs
 from depthlens.probes.calls import Given, module_of, trace
 from depthlens.probes.reductions import REDUCTIONS
 
@@ -51,6 +51,7 @@ def plan(network: nn.Module, probes: str | Sequence[str], images: torch.Tensor) 
         every block or layer as `_blocks` finds them, and softmax. Or a list of modules as
         `network.named_modules()` names them, `#2` behind the name for a module's second call;
         then the order is that of the list, and the words "input" and "softmax" may stand in it.
+        A node of a torch.fx graph is named as there, and so are the children of such a graph.
         `*` stands for anything within one dotted part: `encoder.layers.*` gives, at its place, all
         calls that match, in the order in which they run. `:mean`, `:channels_last_mean` or
         `:class_token` after a name or pattern keeps a part of each output: see
@@ -79,10 +80,11 @@ def _plan(
     network: nn.Module, probes: str | Sequence[str], calls: Mapping[str, Given]
 ) -> list[Probe]:
     if probes in ("children", "blocks"):
-        found = (_children if probes == "children" else _blocks)(network, list(calls))
+        found = (_children if probes == "children" else _blocks)(network, calls)
         for name in found:
             if not _can_be_kept(calls[name]):
-                log.warning("not read: %s, whose output %s", name, _shapes(calls[name]))
+                level = logging.INFO if calls[name].two is None else logging.WARNING
+                log.log(level, "not read: %s, whose output %s", name, _shapes(calls[name]))
         kept = [_Point(name) for name in found if _can_be_kept(calls[name])]
         points = [_Point("input"), *kept, *[_Point("softmax")][: probes == "blocks"]]
     else:
@@ -100,6 +102,7 @@ def _plan(
             raise StudyError(f"activations.probes: {point.name!r} is named twice")
     width = max(2, len(str(len(points) - 1)))
     linear = {name for name, module in network.named_modules() if _weight_dims(module) == 2}
+    linear |= {name for name, node in _nodes(network).items() if graphs.is_linear(node)}
     ran = list(map(module_of, calls))
     last = next((name for name in reversed(ran) if name in linear), None)
     found = []
@@ -129,7 +132,7 @@ def _shapes(given: Given) -> str:
     )
 
 
-def _blocks(network: nn.Module, calls: Sequence[str]) -> list[str]:
+def _blocks(network: nn.Module, calls: Mapping[str, Given]) -> list[str]:
     """The calls that `blocks` reads, in the order in which they run.
 
     A layer is a module whose `weight` is a matrix or more: a convolution or linear layer, also if
@@ -167,9 +170,11 @@ def _blocks(network: nn.Module, calls: Sequence[str]) -> list[str]:
         if role in _KEPT:
             found.append(call)
             extends = role == "layer"
-        elif found and extends and role == "follows":
+        elif not found or not role or not _can_be_kept(calls[call]):
+            continue
+        elif extends and role == "follows":
             found[-1] = call
-        elif found and role:
+        else:
             found.append(call)
             extends = True
     return found
@@ -219,9 +224,12 @@ def _outlined(
             continue
         home = next((value.device for value in network.parameters()), None)
         for shape in shapes:
-            # Whatever a network raises that takes images of another size.
-            with contextlib.suppress(Exception):
+            try:
                 return network, trace(network, torch.zeros((1, *shape), device=home))
+            except StudyError:
+                raise
+            except Exception:  # whatever a network raises that takes images of another size
+                continue
     whatever = Given((2, 1), (3, 1))
     return network, {name: whatever for name, module in network.named_modules() if _runs(module)}
 
@@ -247,12 +255,22 @@ def _without_weights(architecture: str, **options: object) -> nn.Module | None:
         return None
 
 
-def _children(network: nn.Module, calls: Sequence[str]) -> list[str]:
+def _nodes(network: nn.Module) -> dict[str, fx.Node]:
+    """Of all graphs in a network, by the names of their calls."""
+    return {
+        f"{path}.{name}".lstrip("."): node
+        for path, module in network.named_modules()
+        for name, node in graphs.nodes(module).items()
+    }
+
+
+def _children(network: nn.Module, calls: Mapping[str, Given]) -> list[str]:
     """Calls of the children of a network, and of theirs where one does not run as a whole."""
     ran, reached = set(map(module_of, calls)), _reached(calls)
     roles: dict[str, str] = {}
 
     def descend(parent: nn.Module, path: str) -> None:
+        roles.update({f"{path}{name}": "child" for name in graphs.nodes(parent)})
         for name, child in _own_children(parent):
             full = f"{path}{name}"
             if full in ran:
@@ -358,6 +376,8 @@ def _roles(network: nn.Module, calls: Sequence[str]) -> Iterator[tuple[str, str]
     known = {name for name, _ in network.named_modules()}  # of shared modules only the first
 
     def descend(parent: nn.Module, path: str) -> Iterator[tuple[str, str]]:
+        for name, node in graphs.nodes(parent).items():
+            yield f"{path}{name}", graphs.role(node)
         among_blocks = any(_kind(child) in blocks for child in parent.children())
         for name, child in _own_children(parent):
             full = f"{path}{name}"

@@ -8,7 +8,7 @@ from torch import nn
 
 from depthlens.errors import StudyError
 from depthlens.models.inputs import network_input
-from depthlens.probes.calls import module_of, watch
+from depthlens.probes.calls import evaluate, module_of, watch
 from depthlens.probes.plan import Probe
 from depthlens.probes.reductions import REDUCTIONS, first_tensor
 
@@ -37,7 +37,7 @@ class Recorder:
         dtype: torch.dtype,
         prepare: Callable[[torch.Tensor], torch.Tensor] = network_input,
     ) -> None:
-        self._network = network.eval()
+        self._network = evaluate(network)
         self._plan = plan
         self._wanted = {probe.module: probe for probe in plan if probe.kind == "module"}
         self._dtype = dtype
