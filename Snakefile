@@ -3,19 +3,22 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from depthlens import plain_yaml
 from depthlens.chapters import difficulty
 from depthlens.errors import StudyError
 from depthlens.provenance import journal
 from depthlens.study import RUN, Study
 
-# A --configfile replaces config.yaml; merged, the default study would run as well.
-if not workflow.overwrite_configfiles:
-
-    configfile: "config.yaml"
-
+# A --configfile replaces config.yaml; merged, the default study would run as well. Not `configfile:`,
+# by which a key may stand twice, `no` is false and the numbers of --config are texts.
+if not workflow.configfiles:
+    workflow.configfiles.append("config.yaml")
+given = workflow.config_settings.config
+named = [*workflow.configfiles, "--config"] if given else workflow.configfiles
 
 try:
-    study = Study(config, source=", ".join(map(str, workflow.configfiles)))
+    config = plain_yaml.read(workflow.configfiles, given)
+    study = Study(config, source=", ".join(map(str, named)))
     PROBES = {model: study.probes(model) for model in study.config.study.models}
     FEATURES = {
         model: study.feature_probe(model) for model in study.config.study.models

@@ -7,7 +7,7 @@ import depthlens
 
 PACKAGE = Path(depthlens.__file__).parent
 FLOORS = (
-    {"errors", "config", "tables", "provenance", "progress"},
+    {"errors", "config", "plain_yaml", "tables", "provenance", "progress"},
     {"datasets", "models", "training", "probes", "knn", "depth", "intervals", "scores", "trial"},
     {"prose", "ledger", "figures", "report", "sweep"},
     {"chapters"},

@@ -107,7 +107,7 @@ def test_a_key_outside_of_a_block_does_not_change_it(study, values):
 
 def test_how_a_number_is_written_does_not_change_a_block(study, values):
     before = study.block("training")({})
-    values["training"]["learning_rate"] = "1e-4"
+    values["training"]["learning_rate"] = 1e-4
     values["training"]["weight_decay"] = 0
     assert Study(values, source="").block("training")({}) == before
 

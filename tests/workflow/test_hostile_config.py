@@ -145,3 +145,24 @@ def test_free_text_reaches_a_command_as_text(fresh):
     assert "error: datasets: MNIST is not in ' $(touch pwned)" in said
     assert not list(fresh.folder.rglob("pwned"))
     assert not (fresh.folder / "data/tiny_shapes/test.parquet").exists()
+
+
+def test_a_key_that_stands_twice_stops_snakemake_with_both_lines(fresh):
+    text = (REPOSITORY / "tests/smoke.yaml").read_text()
+    lines = text.splitlines()
+    (fresh.folder / "twice.yaml").write_text(text + "knn:\n  n_neighbors: 3\n")
+    done = fresh.snakemake("--dry-run", "--configfile", "twice.yaml", check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in said
+    assert (
+        f"twice.yaml: lines {lines.index('knn:') + 1} and {len(lines) + 1} both set 'knn'; "
+        "take one of them away"
+    ) in said
+
+
+def test_numbers_of_the_command_line_are_numbers_that_stand_over_the_file(fresh):
+    done = fresh.snakemake("--dry-run", "--config", "knn={n_neighbors: 0}", check=False)
+    assert (
+        "config.yaml, --config: knn.n_neighbors: input should be greater than or equal to 1"
+    ) in done.stdout + done.stderr

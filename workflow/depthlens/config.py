@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from depthlens import plain_yaml
 from depthlens.errors import ConfigError, closest
 from depthlens.provenance import user_code
 
@@ -32,8 +32,6 @@ def _no_truth_value(value: object) -> object:
     return value
 
 
-# YAML reads 1e-4 as a text: take it for the number that it means, but not yes for 1.
-Number = Annotated[float, Field(strict=False), BeforeValidator(_no_truth_value)]
 # Names become folders and parts of commands.
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="a plain name")
@@ -54,9 +52,7 @@ def _ordered(values: tuple[float, float]) -> tuple[float, float]:
 
 
 def _range(low: float, high: float, description: str) -> Any:
-    number = Annotated[
-        float, Field(strict=False, ge=low, le=high), BeforeValidator(_no_truth_value)
-    ]
+    number = Annotated[float, Field(ge=low, le=high)]
     # YAML has lists only; strict mode would ask for a tuple.
     return Annotated[
         tuple[number, number],
@@ -177,7 +173,7 @@ class ImageFolderDataset(Block):
     resize: Literal["stretch", "crop", "pad"] = Field(
         description="change proportions; cover and cut the sides; or fit and fill with black"
     )
-    test_share: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+    test_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         description="share of each class taken for the test split, null if there is a test folder"
     )
     seed: Seed = Field(description="of the choice of test images, if test_share is not null")
@@ -277,10 +273,10 @@ class Network(Block):
     channels: Annotated[Literal[1, 3], BeforeValidator(_no_truth_value)] = Field(
         default=3, description="that it takes; grey images are repeated to 3"
     )
-    mean: list[Number] | None = Field(
+    mean: list[float] | None = Field(
         default=None, description="subtracted from the brightness (0 … 1) of each channel"
     )
-    std: list[Annotated[Number, Field(gt=0)]] | None = Field(
+    std: list[Annotated[float, Field(gt=0)]] | None = Field(
         default=None, description="then divided by, for each channel"
     )
     input_size: (
@@ -310,12 +306,12 @@ class Training(Block):
     epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
     batch_size: int = Field(ge=2, le=65_536, description="examples a step")
     optimizer: Literal["adam", "adamw", "sgd"] = Field(description="update rule")
-    learning_rate: Number = Field(gt=0, le=10, description="until the decay begins")
-    decay: Number = Field(
+    learning_rate: float = Field(gt=0, le=10, description="until the decay begins")
+    decay: float = Field(
         ge=0, le=1, description="share of the training, its end, over which the rate falls to 0"
     )
-    weight_decay: Number = Field(ge=0, le=1, description="L2 penalty (decoupled for adamw)")
-    momentum: Number = Field(ge=0, lt=1, description="of sgd; adam and adamw ignore it")
+    weight_decay: float = Field(ge=0, le=1, description="L2 penalty (decoupled for adamw)")
+    momentum: float = Field(ge=0, lt=1, description="of sgd; adam and adamw ignore it")
     device: Literal["auto", "cpu", "cuda"] = Field(
         description="auto takes a GPU where there is one"
     )
@@ -340,7 +336,7 @@ class Training(Block):
 class Replicates(Block):
     """How the images of each replicate are drawn from all images, training and test."""
 
-    held_out: Number = Field(
+    held_out: float = Field(
         gt=0, lt=1, description="share of all images that a replicate's network does not see"
     )
     seed: Seed = Field(description="of the draws")
@@ -357,7 +353,7 @@ class Checkpoints(Block):
 class Convergence(Block):
     """When a network has learned enough for its difficulties to mean something."""
 
-    min_train_accuracy: Number = Field(
+    min_train_accuracy: float = Field(
         ge=0, le=1, description="share of the training images it must get right"
     )
     allow_unconverged: bool = Field(
@@ -395,7 +391,7 @@ class KNN(Block):
     sensitivity: Annotated[
         list[Annotated[int, Field(ge=1, le=65_535)]], Field(min_length=1), AfterValidator(_unique)
     ] = Field(description="other k whose depths are computed in the same pass")
-    memory: Number = Field(gt=0, le=100_000, description="working memory of a job, GB")
+    memory: float = Field(gt=0, le=100_000, description="working memory of a job, GB")
     shards: int = Field(ge=1, le=1000, description="jobs that share the references of a probe")
     device: Literal["auto", "cpu", "cuda"] = Field(
         description="auto takes a GPU where there is one"
@@ -421,14 +417,14 @@ class Figures(Block):
     """How figures look."""
 
     gallery_images: int = Field(ge=4, le=200, description="images in each gallery")
-    confidence_level: Number = Field(gt=0, lt=1, description="of every interval drawn")
+    confidence_level: float = Field(gt=0, lt=1, description="of every interval drawn")
     dpi: int = Field(ge=50, le=600, description="dots per inch of the PNG files")
 
 
 class DifficultyChapter(Block):
     """The claims about prediction depth."""
 
-    confidence_level: Number = Field(gt=0, lt=1, description="of every interval printed")
+    confidence_level: float = Field(gt=0, lt=1, description="of every interval printed")
     bootstrap_samples: int = Field(ge=100, le=1_000_000, description="resamples an interval")
     bootstrap_seed: Seed = Field(description="of the resampling")
 
@@ -443,11 +439,11 @@ class Recipe(Block):
     test_examples: int = Field(ge=20, description="test images, the classes in equal shares")
     epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
     batch_size: int = Field(ge=2, le=65_536, description="examples a step")
-    learning_rate: Number = Field(gt=0, le=10, description="of Adam, until it falls at the end")
+    learning_rate: float = Field(gt=0, le=10, description="of Adam, until it falls at the end")
 
 
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)]
-Share = Annotated[Number, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Shares = Annotated[list[Share], Field(min_length=1), AfterValidator(_unique)]
 ScoreName = Literal[
     "depth",
@@ -491,10 +487,10 @@ class EarlyExit(Block):
     """Leaving a network before its end."""
 
     recipe: Recipe
-    exit_loss_weights: Annotated[list[Number], Field(min_length=2, max_length=2)] = Field(
+    exit_loss_weights: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
         description="of the last head's loss, and of that of every earlier one"
     )
-    entropy: Number = Field(gt=0, description="an image leaves where it is below, nats")
+    entropy: float = Field(gt=0, description="an image leaves where it is below, nats")
 
 
 class Subsets(Block):
@@ -535,7 +531,7 @@ class BenchmarksOfDifficulty(Block):
     seeds: Annotated[list[Seed], Field(min_length=2), AfterValidator(_unique)] = Field(
         description="of images, labels and networks; intervals are over these"
     )
-    confidence_level: Number = Field(gt=0, lt=1, description="of every interval")
+    confidence_level: float = Field(gt=0, lt=1, description="of every interval")
     n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
     early_epoch: int = Field(ge=1, le=10_000, description="epoch at which EL2N and GraNd are read")
     recipe: Recipe = Field(description="of every network, where nothing else is said")
@@ -578,9 +574,9 @@ class Representation(Block):
     seeds: Annotated[list[Seed], Field(min_length=2), AfterValidator(_unique)] = Field(
         description="of images and networks; intervals are over these"
     )
-    confidence_level: Number = Field(gt=0, lt=1, description="of every interval")
+    confidence_level: float = Field(gt=0, lt=1, description="of every interval")
     shares: Annotated[
-        list[Annotated[Number, Field(gt=0, le=1)]], Field(min_length=2), AfterValidator(_unique)
+        list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2), AfterValidator(_unique)
     ] = Field(description="of the training images, ascending; the last must be 1")
     n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote for depth")
     embedded: int = Field(
@@ -618,7 +614,7 @@ class EdgeTraining(Block):
     """How networks are trained on images of edges."""
 
     images: EdgeImages = Field(description="training images a class")
-    learning_rate: Number = Field(gt=0, le=10, description="of SGD, constant")
+    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
     epochs: Epochs = Field(description="passes over the training images")
 
 
@@ -628,7 +624,7 @@ class EdgeSizes(Block):
     images: Annotated[list[EdgeImages], Field(min_length=1), AfterValidator(_unique)] = Field(
         description="training images a class, ascending"
     )
-    learning_rate: Number = Field(gt=0, le=10, description="of SGD, constant")
+    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
     epochs: Epochs = Field(description="passes over the training images")
 
 
@@ -636,7 +632,7 @@ class ShiftRecipe(Block):
     """A way to train where validation edges lie elsewhere."""
 
     kernel_size: KernelSize = Field(description="of convolutions, pixels")
-    learning_rate: Number = Field(gt=0, le=10, description="of SGD, constant")
+    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
     epochs: Epochs = Field(description="passes over the training images")
 
 
@@ -654,7 +650,7 @@ class DomainShift(Block):
 class Permuted(EdgeSizes):
     """Images whose pixels are all moved alike."""
 
-    weight_decay: Number = Field(ge=0, le=1, description="of SGD")
+    weight_decay: float = Field(ge=0, le=1, description="of SGD")
     kernel_sizes: Annotated[list[KernelSize], Field(min_length=1), AfterValidator(_unique)] = Field(
         description="of convolutions; the first is that of every number of images"
     )
@@ -665,7 +661,7 @@ class EdgeSearch(Block):
 
     budget: int = Field(ge=1, le=1000, description="candidates of each network")
     images: EdgeImages = Field(description="training images a class")
-    learning_rate: Annotated[list[Number], Field(min_length=2, max_length=2)] = Field(
+    learning_rate: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
         description="drawn between these, its logarithm uniformly"
     )
     epochs: Annotated[list[Epochs], Field(min_length=1), AfterValidator(_unique)] = Field(
@@ -700,10 +696,10 @@ class InductiveBias(Block):
     seeds_at_once: int = Field(
         ge=1, le=1000, description="networks that one job trains together, one a seed"
     )
-    confidence_level: Number = Field(gt=0, lt=1, description="of every interval")
+    confidence_level: float = Field(gt=0, lt=1, description="of every interval")
     validation_images: EdgeImages = Field(description="a class")
     batch_size: int = Field(ge=1, le=65_536, description="examples a step")
-    momentum: Number = Field(ge=0, lt=1, description="of SGD")
+    momentum: float = Field(ge=0, lt=1, description="of SGD")
     overfit: EdgeTraining
     few_images: EdgeSizes
     longer: EdgeTraining
@@ -942,16 +938,7 @@ def check_blocks(names: Sequence[str], values: object) -> dict:
 
 def load(path: Path | str) -> Config:
     """Read and check a configuration file; raises `ConfigError`."""
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not YAML ({reason})") from None
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{path}: must hold keys and values")
-    return check(values, source=str(path))
+    return check(plain_yaml.read([path]), source=str(path))
 
 
 def schema() -> str:

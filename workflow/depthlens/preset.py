@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 
-import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from depthlens import config, tables
+from depthlens import config, plain_yaml, tables
 from depthlens.errors import ConfigError, closest
 
 _ABSENT = object()
@@ -41,7 +40,8 @@ def load(name: str) -> dict:
             f"preset: there is no {name!r}{closest(name, names())}; "
             f"presets are {', '.join(names())}"
         )
-    return yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    return plain_yaml.parse(text, source=name)
 
 
 def apply(name: str, path: Path | str) -> list[str]:
@@ -72,8 +72,9 @@ def apply(name: str, path: Path | str) -> list[str]:
     changed = dict([*_set(values, load("default"), ""), *_set(values, wanted, "")])
     text = io.StringIO()
     keeper.dump(values, text)
-    config.check(yaml.safe_load(text.getvalue()), source=f"{path} with the preset {name}")
-    before = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    source = f"{path} with the preset {name}"
+    config.check(plain_yaml.parse(text.getvalue(), source=source), source=source)
+    before = plain_yaml.read([path])
     was = {key: _value(before, key) for key in changed}
     differs = [key for key in changed if was[key] != changed[key]]
     if differs:
