@@ -6,7 +6,7 @@ from snakemake.logging import logger
 from depthlens import plain_yaml
 from depthlens.chapters import difficulty
 from depthlens.errors import StudyError
-from depthlens.provenance import journal
+from depthlens.provenance import checkout, journal
 from depthlens.study import RUN, Study
 
 # A --configfile replaces config.yaml; merged, the default study would run as well. Not `configfile:`,
@@ -17,6 +17,7 @@ given = workflow.config_settings.config
 named = [*workflow.configfiles, "--config"] if given else workflow.configfiles
 
 try:
+    checkout.expect(workflow.basedir)
     config = plain_yaml.read(workflow.configfiles, given)
     study = Study(config, source=", ".join(map(str, named)))
     PROBES = {model: study.probes(model) for model in study.config.study.models}

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,19 @@ def test_numbers_of_the_command_line_are_numbers_that_stand_over_the_file(fresh)
     assert (
         "config.yaml, --config: knn.n_neighbors: input should be greater than or equal to 1"
     ) in done.stdout + done.stderr
+
+
+def test_the_code_of_another_checkout_does_not_run(fresh):
+    environment = {**fresh.environment, "PYTHONPATH": str(REPOSITORY / "workflow")}
+    done = subprocess.run(
+        ["snakemake", "--dry-run"],
+        cwd=fresh.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert f"{fresh.folder}/workflow/depthlens is the code of this folder, but " in (
+        done.stdout + done.stderr
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from depthlens.errors import StudyError
+from depthlens.provenance import checkout
 
 _FILE = click.Path(path_type=Path)
 _REFUSED = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT)
@@ -22,6 +23,7 @@ def main() -> None:
     # Code of a reader that lies here may import what lies beside it while it runs.
     sys.path.append(str(Path.cwd()))
     try:
+        checkout.check()
         cli(standalone_mode=False)
     except StudyError as error:
         _stop(str(error), 1)
