@@ -216,7 +216,7 @@ def test_page_stands_alone_and_shows_every_figure(made):
     assert check.external(document) == []
     for name in ALL_FIGURES:
         assert f'id="shapes-resnet18-seed1-{name}"' in document
-    for name in (*ENSEMBLE_FIGURES, "hardest", "suspects"):
+    for name in (*ENSEMBLE_FIGURES, "hardest", "lookalikes"):
         assert f'id="shapes-resnet18-{"ensemble-" * (name in ENSEMBLE_FIGURES)}{name}"' in document
     for score in SCORES:
         assert f"<td>{score.name}</td>" in document

@@ -65,15 +65,15 @@ def test_hardest_are_deepest_unseen_then_least_agreed_on(make_ensemble):
     assert ensemble.hardest(made, 4)["example_id"].tolist() == [2, 4, 0, 1]
 
 
-def test_suspicion_is_the_product_that_it_says(make_ensemble):
+def test_resemblance_is_the_product_that_it_says(make_ensemble):
     made = make_ensemble(
         [3, 3, 4, 4], [1, 1, 0, 2],
         label=[0, 0, 0, 0], consensus=[1, 0, 1, -1], agreed=[0.8, 0.8, 1.0, np.nan],
     )  # fmt: skip
-    found = ensemble.suspicion(made)
+    found = ensemble.resemblance(made)
     assert found[:3].tolist() == pytest.approx([3 / 4 * 3 / 4 * 0.8, 0, 1])
     assert np.isnan(found[3])
-    assert ensemble.suspects(made, 9)["example_id"].tolist() == [2, 0]
+    assert ensemble.lookalikes(made, 9)["example_id"].tolist() == [2, 0]
 
 
 def test_agreement_is_averaged_at_each_held_out_depth(make_ensemble):

@@ -134,8 +134,8 @@ def hardest(ensemble: Ensemble, n: int) -> pd.DataFrame:
     return order.head(n)
 
 
-def suspicion(ensemble: Ensemble) -> pd.Series:
-    """How much each image looks as if it had the label of another class.
+def resemblance(ensemble: Ensemble) -> pd.Series:
+    """How much each image looks like one of another class.
 
     d_train / P · (1 - d_held_out / P) · consensus_consistency, with P the number of probes and mean
     depths d, for images whose consensus is not their label; 0 for all others. It is 1 if every
@@ -152,11 +152,11 @@ def suspicion(ensemble: Ensemble) -> pd.Series:
     return score.where(card["consensus"] >= 0).astype(np.float64)
 
 
-def suspects(ensemble: Ensemble, n: int) -> pd.DataFrame:
-    """Rows of the card with their `suspicion`, where above 0: highest first, then by example_id."""
-    table = ensemble.card.assign(suspicion=suspicion(ensemble))
-    table = table[table["suspicion"] > 0]
-    return table.sort_values(["suspicion", "example_id"], ascending=[False, True]).head(n)
+def lookalikes(ensemble: Ensemble, n: int) -> pd.DataFrame:
+    """Rows of the card with `resemblance`, where above 0: highest first, then by example_id."""
+    table = ensemble.card.assign(resemblance=resemblance(ensemble))
+    table = table[table["resemblance"] > 0]
+    return table.sort_values(["resemblance", "example_id"], ascending=[False, True]).head(n)
 
 
 def by_depth(ensemble: Ensemble, *, confidence_level: float) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from depthlens.chapters.difficulty.summary import records
 from depthlens.prose import count, number, percent, some
 from depthlens.report.page import Card, Cell, EnsembleSection, Picture, Table, image_source
 
-_HARDEST, _SUSPECTS = 100, 50
+_HARDEST, _LOOKALIKES = 100, 50
 
 
 def section(made: Ensemble, pictures: Sequence[Picture], *, warning: str | None) -> EnsembleSection:
@@ -36,7 +36,7 @@ def section(made: Ensemble, pictures: Sequence[Picture], *, warning: str | None)
         pictures=list(pictures),
         tables=[
             _hardest_table(name, made),
-            _suspect_table(name, made),
+            _lookalike_table(name, made),
             _reliability_table(name, made),
         ],
     )
@@ -80,20 +80,21 @@ def explanation(made: Ensemble) -> list[str]:
         "The consensus of an image is the class that most of those give which did not learn from "
         f"it; for {count(other)} images ({percent(other / max(1, len(card)), 1)}) it is another "
         "class than the label.",
-        "An image is suspect if it looks as if it had the label of another class. Its suspicion is "
+        "An image can look like one of another class, or have a wrong label. Its resemblance is "
         "d / P · (1 − h / P) · c, with the mean depth d where it was learned from and h where it "
         f"was held out, P = {made.n_probes} probes and the share c of unseeing networks that give "
         "the consensus; 0 where the consensus is the label. At 1 every network that learned from "
         "the image gives its label at the very end, and every other one the same other class from "
         "the first probe on.",
     ]
-    suspects = ensemble.suspects(made, 1)
-    if len(suspects):
-        first = suspects.iloc[0]
+    alike = ensemble.lookalikes(made, 1)
+    if len(alike):
+        first = alike.iloc[0]
         paragraphs.append(
-            f"The most suspect image is no. {first['split_id']} of the {_SPLIT[first['split']]}, "
-            f"labelled {made.classes[first['label']]}: {percent(first['consensus_consistency'])} "
-            f"of the networks that did not learn from it say {made.classes[first['consensus']]}."
+            f"The image most like another class is no. {first['split_id']} of the "
+            f"{_SPLIT[first['split']]}, labelled {made.classes[first['label']]}: "
+            f"{percent(first['consensus_consistency'])} of the networks that did not learn from it "
+            f"say {made.classes[first['consensus']]}."
         )
     return paragraphs
 
@@ -187,15 +188,15 @@ def _hardest_table(name: str, made: Ensemble) -> Table:
     )
 
 
-def _suspect_table(name: str, made: Ensemble) -> Table:
-    rows = ensemble.suspects(made, _SUSPECTS)
+def _lookalike_table(name: str, made: Ensemble) -> Table:
+    rows = ensemble.lookalikes(made, _LOOKALIKES)
     return Table(
-        id=f"{name}-suspects",
-        caption=f"The {some(len(rows), 'most suspect image')}: they look like another class, or "
-        f"are mislabelled ({_EXPLAINED})",
-        columns=[*_COLUMNS, "suspicion"],
+        id=f"{name}-lookalikes",
+        caption=f"The {some(len(rows), 'image')} most like another class; some may be mislabelled "
+        f"({_EXPLAINED})",
+        columns=[*_COLUMNS, "resemblance"],
         rows=[
-            [*cells, Cell(number(row["suspicion"], 3), float(row["suspicion"]))]
+            [*cells, Cell(number(row["resemblance"], 3), float(row["resemblance"]))]
             for row, cells in _rows(made, rows)
         ],
     )
