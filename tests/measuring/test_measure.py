@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import depthlens
 from depthlens.errors import StudyError
-from depthlens.measuring.measure import suspicion
 from depthlens.probes import record
 
 K = 7
@@ -79,6 +78,10 @@ def neighbours_by_scikit_learn(references, labels, queries, metric, *, leave_one
     return np.array(classes), np.array(shares)
 
 
+def suspicion(shares: list[np.ndarray], row: int, label: int) -> float:
+    return np.mean([max(np.delete(s[row], label)) - s[row, label] for s in shares])
+
+
 def depth_by_loop(row: list[int], reference: int) -> int:
     depth = 0
     for index, found in enumerate(row):
@@ -124,14 +127,18 @@ def test_equals_hooks_scikit_learn_and_a_loop(leave_one_out, metric):
         "entropy": -(softmax * np.log(softmax)).sum(1),
         # The features are at 3.1: 5 is the last linear layer.
         "knn_disagreement": 1 - shares[3][rows, labels],
-        "suspicion": [
-            np.mean([max(np.delete(s[i], labels[i])) - s[i, labels[i]] for s in shares])
-            for i in rows
-        ],
+        "suspicion": [suspicion(shares, i, labels[i]) for i in rows],
+        "relative_depth": table["depth"] / len(names),
     }
     for column, values in expected.items():
         np.testing.assert_allclose(table[column], values, rtol=1e-4, atol=1e-6, err_msg=column)
+    least = [np.argmin([suspicion(shares, i, label) for label in range(3)]) for i in rows]
+    assert table["suggested"].tolist() == least
+    assert not table["copies"].any()
     assert table["correct"].mean() not in (0, 1)
+    from_here = table.attrs.pop("threshold")["value"]
+    flagged = (table["suspicion"] >= from_here) & (table["suggested"] != table["label"])
+    assert table["suspect"].tolist() == flagged.tolist()
     assert table.attrs == {
         "probes": names,
         "n_neighbors": K,
@@ -271,10 +278,28 @@ def test_an_output_with_logits_is_taken_as_these():
     pd.testing.assert_frame_equal(wrapped, measured(probes=["input", "softmax"]))
 
 
-def test_suspicion_is_the_mean_margin_of_the_strongest_other_class():
-    votes_for = np.array([[4, 4], [0, 0], [1, 3], [2, 2]], np.uint16)
-    votes_against = np.array([[0, 0], [4, 4], [3, 1], [1, 2]], np.uint16)
-    assert suspicion(votes_for, votes_against, 4).tolist() == [-1, 1, 0, -0.125]
+def test_copies_have_no_vote_on_each_others_labels_and_are_told():
+    images, labels = TRAIN
+    # Six copies of one image: five with the same wrong label, one with the right one.
+    wrong = (labels[0] + 1) % 3
+    images = torch.cat([images, images[:1].expand(5, -1, -1, -1)])
+    labels = torch.cat([labels, wrong.repeat(5)])
+    table = measured((images, labels), probes=["input"], n_neighbors=7)
+    assert table["copies"].tolist() == [5] + 49 * [0] + 5 * [5]
+    assert table["copies_labelled_otherwise"].tolist() == [5] + 49 * [0] + 5 * [1]
+    # By hand: of seven neighbours the five other copies are silent.
+    away = (images[0] - TRAIN[0][1:]).flatten(1).double().norm(dim=1)
+    votes = np.bincount(TRAIN[1][1:][away.argsort()[:2]], minlength=3)
+    for row in (0, 50, 54):
+        label = labels[row].item()
+        margin = np.delete(votes, label).max() - votes[label]
+        assert table["suspicion"][row] == pytest.approx(margin / 2)
+    # Depth is the paper's: all of them vote.
+    assert table["00-input"][[50, 54]].tolist() == 2 * [wrong.item()]
+    # Seen from outside, a copy has no vote either.
+    asked = measured((images, labels), (images[:1], labels[-1:]), probes=["input"], n_neighbors=8)
+    assert asked["copies"].tolist() == [6] and asked["copies_labelled_otherwise"].tolist() == [1]
+    assert asked["suspicion"][0] == table["suspicion"][54]
 
 
 class Dictionary(Plain):

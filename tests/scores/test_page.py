@@ -38,9 +38,9 @@ def test_its_example_finds_images_whose_label_is_doubted(
     (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
     scope: dict = {}
     exec(code, scope)
-    suspects = scope["suspects"]
-    assert len(suspects) and (suspects["consensus"] != suspects["label"]).all()
-    assert (suspects["n_held_out"] == 1).all()
+    doubted = scope["doubted"]
+    assert len(doubted) and (doubted["consensus"] != doubted["label"]).all()
+    assert (doubted["n_held_out"] == 1).all()
     assert "consensus_consistency" in capsys.readouterr().out
 
 

@@ -13,7 +13,7 @@ from depthlens import tables
 from depthlens.errors import StudyError
 from depthlens.measuring.images import read
 from depthlens.measuring.measure import measure
-from depthlens.measuring.page import page
+from depthlens.measuring.page import page, worth
 from depthlens.models import checkpoints, inputs, networks
 from depthlens.report.page import render_examples
 
@@ -96,10 +96,17 @@ def run(
     html = render_examples(page(table, examples.images, options=made_with))
     write(output, table, html, made_with)
     log.info(
-        "%d images, accuracy %.4f, mean depth %.2f; %d labels have more votes against them than "
-        "for them: %s",
-        len(table), table["correct"].mean(), table["depth"].mean(), (table["suspicion"] > 0).sum(),
-        output / "index.html",
+        "%d images, accuracy %.4f, mean depth %.2f of %d",
+        len(table), table["correct"].mean(), table["depth"].mean(), len(table.attrs["probes"]),
+    )  # fmt: skip
+    if copies := int((table["copies"] > 0).sum()):
+        log.info(
+            "%d images have copies, %d of them under another label; on its label no copy votes",
+            copies, (table["copies_labelled_otherwise"] > 0).sum(),
+        )  # fmt: skip
+    log.info(
+        "%d labels are suspect, %s: %s",
+        table["suspect"].sum(), worth(table.attrs["threshold"]), output / "index.html",
     )  # fmt: skip
 
 
@@ -142,22 +149,19 @@ def normalization(
 
 
 def ranked(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
-    """The table with `file`, `suggested`, and its ranks from 1, hardest and most suspect first.
+    """The table with `file` and its ranks from 1, hardest and most suspect first.
 
     Harder is deeper, then less confident; more suspect is higher in suspicion, then in loss; of
-    equals the first comes first. `suggested` is the class of most probes, of equals the smallest.
+    equals the first comes first.
     """
-    probes, n_classes = table.attrs["probes"], len(table.attrs["classes"])
-    knn = table[probes].to_numpy()
-    shares = np.stack([(knn == label).sum(1) for label in range(n_classes)], axis=1)
     found = table.assign(
         file=list(files),
-        suggested=shares.argmax(1).astype(np.int16),
         rank=_rank(table["depth"], -table["confidence"]),
         suspicion_rank=_rank(table["suspicion"], table["loss"]),
     )
     found.attrs = table.attrs
     first = ["rank", "file", "label", "prediction", "suggested", "confidence", "correct", "depth"]
+    probes = table.attrs["probes"]
     rest = [name for name in found.columns if name not in (*first, "suspicion_rank", *probes)]
     return found[[*first, *rest, "suspicion_rank", *probes]]
 

@@ -1,6 +1,7 @@
 """Prediction depth of a reader's own examples at the probes of a reader's own network."""
 
 import contextlib
+import hashlib
 import itertools
 import logging
 import shutil
@@ -20,6 +21,7 @@ from depthlens.errors import StudyError, closest
 from depthlens.knn.points import Array, Normalized, Points
 from depthlens.knn.search import Queries, nearest
 from depthlens.knn.votes import vote
+from depthlens.measuring import suspicion
 from depthlens.measuring.examples import Data, Examples, open_examples
 from depthlens.models import devices
 from depthlens.probes.calls import check_watchable
@@ -101,14 +103,22 @@ def measure(
     Returns
     -------
     DataFrame, one row a query, in the order of `queries` (or `train`)
-        `label`, `prediction`, int16; `confidence`, softmax of the prediction, float32; `correct`;
-        `depth`, 0 … n_probes, with respect to the network's class; `depth_label`, with respect to
-        the label; `loss`, cross-entropy in nats; `output_margin`, largest logit less the second;
+        `label`, `prediction`, int; `confidence`, softmax of the prediction, float32; `correct`;
+        `depth`, 0 … n_probes, with respect to the network's class; `relative_depth`, depth /
+        n_probes, float32; `depth_label`, with respect to the label; `loss`, cross-entropy in nats;
+        `output_margin`, largest logit less the second;
         `entropy` of the softmax in nats; `knn_disagreement`, share of the k neighbours that have
-        another label, at the probe of the features (`probes.plan.feature_probe`); `suspicion`, see
-        `suspicion`; then one int16 column a probe, in forward order, with its k-NN class.
-        `attrs` holds `probes`, `n_neighbors`, `metric`, `classes`, `train_accuracy` and
-        `leave_one_out`.
+        another label, at the probe of the features (`probes.plan.feature_probe`);
+        `suspicion` of the label, the mean over probes of (votes of the strongest other class -
+        votes of the label) / all votes, -1 … 1; `suggested`, the class that would be least
+        suspect; `suspect`, whether the suspicion reaches the threshold and another class is
+        suggested; `copies`, int32, other training images that are equal to it, and
+        `copies_labelled_otherwise`; then one int column a probe, in forward order, with its k-NN
+        class. Depths are as the paper has them: all images vote. For suspicion, copies of an image
+        have no vote on its label, and of other copies each has its part of one vote.
+        `attrs` holds `probes`, `n_neighbors`, `metric`, `classes`, `train_accuracy`,
+        `leave_one_out` and `threshold`: its `value`, and what it is worth
+        (`measuring.suspicion.Threshold`).
 
     Raises
     ------
@@ -156,7 +166,9 @@ def measure(
         n_classes = known.logits.shape[1]
         names = _class_names(classes, n_classes)
         _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
+        copies = _copies(known, asked, leave_one_out=leave_one_out)
         found, features = [], feature_probe(points)
+        contradictions = np.zeros((len(asked.labels), n_classes), np.float32)
         for index, probe in enumerate(points):
             voters = known.points(index, metric)
             near = _neighbours(
@@ -169,68 +181,37 @@ def measure(
                 cure="; set dtype to float32" if dtype == "float16" else "",
                 progress=progress,
             )
-            votes = _votes(known.labels.astype(class_type(n_classes))[near], asked.labels)
+            voted = known.labels.astype(class_type(n_classes))[near]
+            found.append(vote(voted))
             if probe.name == features:
-                disagreement = 1 - votes.votes_for / n_neighbors
-            found.append(votes)
+                disagreement = (voted != asked.labels[:, None]).mean(1)
+            weights = None
+            if copies.exist:
+                weights = suspicion.weights_of_others(known.contents[near], asked.contents)
+            suspicion.contradict(contradictions, voted, weights)
     return _table(
         asked,
-        found,
+        np.stack(found, axis=1),
         disagreement,
-        points,
-        n_neighbors,
-        names,
-        metric=metric,
-        train_accuracy=known.accuracy,
-        leave_one_out=leave_one_out,
+        contradictions / np.float32(len(points)),
+        copies,
+        [probe.name for probe in points],
+        about={
+            "n_neighbors": int(n_neighbors),
+            "metric": metric,
+            "train_accuracy": known.accuracy,
+            "classes": names,
+            "leave_one_out": leave_one_out,
+        },
     )
-
-
-def suspicion(
-    votes_for: NDArray[np.integer], votes_against: NDArray[np.integer], n_neighbors: int
-) -> NDArray[np.float32]:
-    """How much the probes of a network speak against the given labels.
-
-    The mean over probes of (votes of the strongest other class - votes of the label) / k.
-
-    Parameters
-    ----------
-    votes_for : int array, shape (n_examples, n_probes)
-        Neighbours at each probe that have the example's label.
-    votes_against : int array, shape (n_examples, n_probes)
-        Neighbours at each probe that have whichever other label most of them have.
-    n_neighbors : int
-        k.
-
-    Returns
-    -------
-    float32 array, shape (n_examples,)
-        -1 (every neighbour at every probe has the label) … 1 (all have one other).
-    """
-    margins = votes_against.astype(np.int64) - votes_for.astype(np.int64)
-    return (margins / n_neighbors).mean(1).astype(np.float32)
-
-
-class _Votes(NamedTuple):
-    """What the neighbours at one probe say, of each query: arrays of shape (n_queries,)."""
-
-    prediction: NDArray[np.integer]
-    votes_for: NDArray[np.int64]
-    votes_against: NDArray[np.int64]
-
-
-def _votes(near: NDArray[np.integer], labels: NDArray[np.int64]) -> _Votes:
-    """Of neighbours' classes, shape (n_queries, k): no array is as wide as there are classes."""
-    others = near != labels[:, None]
-    strongest = vote(near, others.astype(np.float64))
-    against = (others & (near == strongest[:, None])).sum(1)
-    return _Votes(vote(near), (~others).sum(1), against)
 
 
 class _Recorded(NamedTuple):
     """What a forward pass over a set of examples gave."""
 
     labels: NDArray[np.int64]
+    contents: NDArray[np.int64]
+    """a number that equal images share"""
     logits: NDArray[np.float32]
     files: list[Path]
     """activations of each probe: rows of numbers and nothing else"""
@@ -301,10 +282,11 @@ class _Forward:
         self._recorder, self._probes, self._folder = recorder, probes, folder
         self._feed, self._classes, self._progress = feed, classes, progress
         self._shapes: tuple | None = None
+        self._contents: dict[bytes, int] = {}
 
     def __call__(self, name: str, examples: Examples, every: Mapping[str, Examples]) -> _Recorded:
         files = [self._folder / f"{name}-{index}" for index in range(len(self._probes))]
-        labels, logits = [], []
+        labels, logits, contents = [], [], []
         with contextlib.ExitStack() as opened:
             streams = [opened.enter_context(path.open("wb")) for path in files]
             batches = bar(
@@ -316,6 +298,7 @@ class _Forward:
             )
             n_met = 0
             for images, given in batches:
+                contents += map(self._content, images)
                 found, activations = self._run(images, name)
                 values = [activation.flatten(1).cpu().numpy() for activation in activations]
                 self._check(name, found, given, images, values, n_met)
@@ -326,9 +309,20 @@ class _Forward:
                 labels.append(given)
                 logits.append(found)
                 n_met += len(given)
-        recorded = _Recorded(np.concatenate(labels), np.concatenate(logits), files, values[0].dtype)
+        recorded = _Recorded(
+            np.concatenate(labels),
+            np.array(contents),
+            np.concatenate(logits),
+            files,
+            values[0].dtype,
+        )
         log.info("%s: %d examples, accuracy %.4f", name, n_met, recorded.accuracy)
         return recorded
+
+    def _content(self, image: torch.Tensor) -> int:
+        pixels = image.cpu().flatten().view(torch.uint8).numpy()
+        digest = hashlib.blake2b(pixels, digest_size=16).digest()
+        return self._contents.setdefault(digest, len(self._contents))
 
     def _run(
         self, images: torch.Tensor, name: str
@@ -549,43 +543,64 @@ def _neighbours(
     return found.rows
 
 
+class _Copies(NamedTuple):
+    """Training images that are equal to each example, but for itself: shape (n_examples,)."""
+
+    all: NDArray[np.int64]
+    labelled_otherwise: NDArray[np.int64]
+    exist: bool
+    """also among the training images alone"""
+
+
+def _copies(known: _Recorded, asked: _Recorded, *, leave_one_out: bool) -> _Copies:
+    n_contents = max(known.contents.max(), asked.contents.max()) + 1
+    n_labels = max(known.labels.max(), asked.labels.max()) + 1
+    equal = np.bincount(known.contents, minlength=n_contents)
+    pairs = known.contents * n_labels + known.labels
+    alike, n_alike = np.unique(pairs, return_counts=True)
+    wanted = asked.contents * n_labels + asked.labels
+    place = np.searchsorted(alike, wanted).clip(max=len(alike) - 1)
+    same = np.where(alike[place] == wanted, n_alike[place], 0)
+    found = equal[asked.contents]
+    others = found - leave_one_out
+    return _Copies(others, found - same, bool((equal > 1).any() or others.any()))
+
+
 def _table(
     asked: _Recorded,
-    found: Sequence[_Votes],
+    knn: NDArray[np.integer],
     disagreement: NDArray[np.float64],
-    probes: Sequence[Probe],
-    n_neighbors: int,
-    classes: list[str],
+    contradictions: NDArray[np.float32],
+    copies: _Copies,
+    probes: list[str],
     *,
-    metric: str,
-    train_accuracy: float,
-    leave_one_out: bool,
+    about: dict[str, object],
 ) -> pd.DataFrame:
     labels, logits = asked.labels, asked.logits
-    prediction = logits.argmax(1)
-    knn, votes_for, votes_against = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    prediction, kept = logits.argmax(1), class_type(logits.shape[1])
+    depth = prediction_depth(knn, prediction)
+    _, once = np.unique(np.stack([asked.contents, labels]), axis=1, return_index=True)
+    threshold = suspicion.calibrated(contradictions[once], labels[once])
     columns = {
-        "label": labels.astype(np.int16),
-        "prediction": prediction.astype(np.int16),
+        "label": labels.astype(kept),
+        "prediction": prediction.astype(kept),
         "confidence": outputs.confidence(logits).astype(np.float32),
         "correct": prediction == labels,
-        "depth": prediction_depth(knn, prediction),
+        "depth": depth,
+        "relative_depth": (depth / len(probes)).astype(np.float32),
         "depth_label": prediction_depth(knn, labels),
         # Plus 0: minus the logarithm of 1 is -0.
         "loss": (outputs.loss(logits, labels) + 0.0).astype(np.float32),
         "output_margin": outputs.output_margin(logits).astype(np.float32),
         "entropy": (outputs.entropy(logits) + 0.0).astype(np.float32),
         "knn_disagreement": disagreement.astype(np.float32),
-        "suspicion": suspicion(votes_for, votes_against, n_neighbors),
-        **{probe.name: knn[:, index] for index, probe in enumerate(probes)},
+        "suspicion": contradictions[np.arange(len(labels)), labels],
+        "suggested": contradictions.argmin(1).astype(kept),
+        "suspect": suspicion.flagged(contradictions, labels, threshold.value),
+        "copies": copies.all.astype(np.int32),
+        "copies_labelled_otherwise": copies.labelled_otherwise.astype(np.int32),
+        **dict(zip(probes, knn.T, strict=True)),
     }
     table = pd.DataFrame(columns)
-    table.attrs = {
-        "probes": [probe.name for probe in probes],
-        "n_neighbors": int(n_neighbors),
-        "metric": metric,
-        "train_accuracy": train_accuracy,
-        "classes": classes,
-        "leave_one_out": leave_one_out,
-    }
+    table.attrs = {"probes": probes, **about, "threshold": threshold._asdict()}
     return table

@@ -8,9 +8,10 @@ import yaml
 from numpy.typing import NDArray
 
 from depthlens.prose import count, number, percent, shortened, some
-from depthlens.report.page import Card, Cell, ExamplesPage, Table, Thumbnail, image_source
+from depthlens.report.page import Card, Cell, ExamplesPage, Gallery, Table, Thumbnail, image_source
 
 GALLERY = 24
+GROUPS, OF_A_GROUP = 8, 6  # galleries of suspects, and images of each
 RANKED = 1000
 _FILE = 30  # characters of a file's name below its image
 
@@ -23,8 +24,7 @@ def page(
     Parameters
     ----------
     table : DataFrame
-        What `measure` gives, with `file`, `rank`, `suspicion_rank` and `suggested`, the class of
-        most probes.
+        What `measure` gives, with `file`, `rank` and `suspicion_rank`.
     images : uint8 array, shape (n_examples, 1 or 3, height, width)
         In the order of the table.
     options : mapping
@@ -33,19 +33,37 @@ def page(
     about = table.attrs
     hardest = table.sort_values("rank").index
     by_suspicion = table.sort_values("suspicion_rank").index
-    suspects = [row for row in by_suspicion[:GALLERY] if table["suspicion"][row] > 0]
+    groups = _groups(table)
     listed = sorted({*hardest[:RANKED], *by_suspicion[:RANKED]}, key=table["rank"].__getitem__)
     return ExamplesPage(
         title="Which of these images are hard, and which labels are suspect",
         leave_one_out=about["leave_one_out"],
         n_neighbors=about["n_neighbors"],
+        metric=about["metric"],
         n_probes=len(about["probes"]),
         cards=_cards(table),
-        suspects=_thumbnails(table, images, suspects),
-        hardest=_thumbnails(table, images, list(hardest[:GALLERY])),
+        worth=worth(about["threshold"]),
+        groups=_group_table(table, groups),
+        suspects=[
+            Gallery(
+                f"{_change(table, *change)}: {count(len(rows))}",
+                _thumbnails(table, images, rows, OF_A_GROUP),
+            )
+            for change, rows in groups[:GROUPS]
+        ],
+        hardest=_thumbnails(table, images, hardest, GALLERY),
         ranking=_ranking(table, listed),
         probes=_probes(table),
         options=yaml.safe_dump(dict(options), sort_keys=False, allow_unicode=True),
+    )
+
+
+def worth(threshold: Mapping[str, float]) -> str:
+    """From where on labels are suspect, and what that is worth, as the end of a sentence."""
+    return (
+        f"from a suspicion of {number(threshold['value'])} on, which flags about "
+        f"{percent(threshold['right_flagged'], 1)} of the labels that are right and "
+        f"{percent(threshold['wrong_found'])} of labels that are replaced at random"
     )
 
 
@@ -53,37 +71,97 @@ def _cards(table: pd.DataFrame) -> list[Card]:
     about = table.attrs
     last = len(about["probes"])
     which = "training images" if about["leave_one_out"] else "images"
-    cards = [
+    copies = int((table["copies"] > 0).sum())
+    otherwise = int((table["copies_labelled_otherwise"] > 0).sum())
+    return [
         Card(which, count(len(table)), some(len(about["classes"]), "class", "classes")),
-        Card("training accuracy", percent(about["train_accuracy"], 1)),
+        *(
+            []
+            if about["leave_one_out"]
+            else [Card("training accuracy", percent(about["train_accuracy"], 1))]
+        ),
         Card("accuracy", percent(table["correct"].mean(), 1), "of the images here"),
-        Card("mean depth", number(table["depth"].mean()), f"of {last} at most"),
         Card(
-            "suspect",
-            count((table["suspicion"] > 0).sum()),
-            "more votes for another class than for the label",
+            "mean depth",
+            number(table["depth"].mean()),
+            f"of {last} at most; relative {number(table['relative_depth'].mean())}",
+        ),
+        Card(
+            "suspect labels",
+            count(table["suspect"].sum()),
+            f"from {number(about['threshold']['value'])} on; so are about "
+            f"{percent(about['threshold']['right_flagged'], 1)} of right labels",
+        ),
+        *(
+            [Card("images with copies", count(copies), f"{count(otherwise)} labelled otherwise")]
+            if copies
+            else []
         ),
     ]
-    return cards[:1] + cards[2:] if about["leave_one_out"] else cards
+
+
+def _groups(table: pd.DataFrame) -> list[tuple[tuple[int, int], NDArray[np.intp]]]:
+    """Rows of the suspects by (label, suggested), most suspect first; the largest group first."""
+    suspects = table[table["suspect"]].sort_values("suspicion_rank")
+    groups = suspects.groupby(["label", "suggested"], sort=False).groups
+    return sorted(((change, rows.to_numpy()) for change, rows in groups.items()), key=_smaller)
+
+
+def _smaller(group: tuple[object, NDArray[np.intp]]) -> int:
+    return -len(group[1])
+
+
+def _change(table: pd.DataFrame, label: int, suggested: int) -> str:
+    return f"{table.attrs['classes'][label]} → {table.attrs['classes'][suggested]}"
+
+
+def _group_table(table: pd.DataFrame, groups: Sequence) -> Table:
+    n_labelled = table["label"].value_counts()
+    classes = table.attrs["classes"]
+    return Table(
+        id="groups",
+        caption="Suspect labels by what the neighbours say instead",
+        columns=["label", "neighbours say", "suspect", "of the label’s images"],
+        rows=[
+            [
+                Cell(classes[label]),
+                Cell(classes[suggested]),
+                Cell(count(len(rows)), len(rows)),
+                Cell(percent(share := len(rows) / n_labelled[label], 1), float(share)),
+            ]
+            for (label, suggested), rows in groups
+        ],
+    )
 
 
 def _thumbnails(
-    table: pd.DataFrame, images: NDArray[np.uint8], rows: Sequence[int]
+    table: pd.DataFrame, images: NDArray[np.uint8], rows: Sequence[int], most: int
 ) -> list[Thumbnail]:
-    classes = table.attrs["classes"]
+    """The first few of the rows, copies of an image once."""
+    shown: dict[bytes, int] = {}
+    for row in rows:
+        if len(shown) < most:
+            shown.setdefault(images[row].tobytes(), row)
     return [
         Thumbnail(
-            image_source(images[index]),
-            f"{classes[row.label]} → {classes[row.prediction]}",
+            image_source(images[row.Index]),
+            _change(table, row.label, row.prediction),
             [
                 shortened(row.file, _FILE),
-                f"depth {row.depth}",
-                f"most probes: {classes[row.suggested]}",
+                f"depth {row.depth} of {len(table.attrs['probes'])}",
+                f"neighbours: {table.attrs['classes'][row.suggested]}",
                 f"suspicion {number(row.suspicion)}",
+                *([_copies(row)] if row.copies else []),
             ],
         )
-        for index, row in zip(rows, table.loc[list(rows)].itertuples(), strict=True)
+        for row in table.loc[list(shown.values())].itertuples()
     ]
+
+
+def _copies(row: object) -> str:
+    otherwise = row.copies_labelled_otherwise
+    said = f", {count(otherwise)} labelled otherwise" if otherwise else ""
+    return some(row.copies, "copy", "copies") + said
 
 
 def _ranking(table: pd.DataFrame, rows: Sequence[int]) -> Table:
@@ -100,14 +178,17 @@ def _ranking(table: pd.DataFrame, rows: Sequence[int]) -> Table:
             "file",
             "label",
             "network",
-            "most probes",
-            "depth",
+            "neighbours",
+            f"depth, of {len(table.attrs['probes'])}",
+            "relative depth",
             "confidence",
             "loss",
             "margin",
             "k-NN disagreement",
             "suspicion",
+            f"suspect from {number(table.attrs['threshold']['value'])} on",
             "suspicion rank",
+            "copies",
         ],
         rows=[
             [
@@ -117,12 +198,15 @@ def _ranking(table: pd.DataFrame, rows: Sequence[int]) -> Table:
                 Cell(classes[row.prediction]),
                 Cell(classes[row.suggested]),
                 Cell(str(row.depth), row.depth),
+                Cell(number(row.relative_depth), row.relative_depth),
                 Cell(percent(row.confidence, 1), row.confidence),
                 Cell(number(row.loss, 3), row.loss),
                 Cell(number(row.output_margin), row.output_margin),
                 Cell(percent(row.knn_disagreement), row.knn_disagreement),
                 Cell(number(row.suspicion), row.suspicion),
+                Cell("suspect" if row.suspect else ""),
                 Cell(count(row.suspicion_rank), row.suspicion_rank),
+                Cell(count(row.copies), row.copies),
             ]
             for row in table.loc[list(rows)].itertuples()
         ],

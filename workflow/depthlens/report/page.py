@@ -94,6 +94,14 @@ class Thumbnail:
     lines: list[str]
 
 
+@dataclass(frozen=True)
+class Gallery:
+    """Small images that have something in common."""
+
+    title: str
+    thumbnails: list[Thumbnail]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSection:
     """Everything about one run."""
@@ -201,9 +209,13 @@ class ExamplesPage:
     title: str
     leave_one_out: bool
     n_neighbors: int
+    metric: str
     n_probes: int
     cards: list[Card]
-    suspects: list[Thumbnail]
+    worth: str
+    """from where on labels are suspect, and how many right ones are: the end of a sentence"""
+    groups: Table
+    suspects: list[Gallery]
     hardest: list[Thumbnail]
     ranking: Table
     probes: Table
