@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON ?= python3
+OLDEST := $(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
+WILL_DO := -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(OLDEST)".split("."))))'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup study smoke test exhaustive chaos bench lint why verify report clean lock schema
@@ -13,7 +15,13 @@ help:  ## list the targets
 setup: $(VENV)/.ready  ## make .venv from requirements.lock
 
 # uv comes from the machine or, where there is none, from the package index into a folder of its own.
+# What an attempt with an older Python has left goes first: it would be the python3 that is found.
 $(VENV)/.ready: requirements.lock pyproject.toml
+	@$(BIN)/python $(WILL_DO) 2>/dev/null || rm -rf $(VENV)
+	@test -x $(BIN)/python || $(PYTHON) $(WILL_DO) 2>/dev/null || { \
+		echo "error: Python $(OLDEST) or newer is needed, and $(PYTHON) is none:" \
+			"$$($(PYTHON) --version 2>&1 | head -n 1); name one: make setup PYTHON=python3.12" >&2; \
+		exit 1; }
 	@command -v uv >/dev/null || test -x .uv/bin/uv || \
 		($(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv==0.13.8)
 	@uv=$$(command -v uv || echo .uv/bin/uv); set -e; \
@@ -73,7 +81,7 @@ clean:  ## remove everything that a study made (not data/torchvision, not .venv)
 	find data -mindepth 1 -maxdepth 1 ! -name torchvision -exec rm -rf {} + 2>/dev/null || true
 
 lock:  ## solve the dependencies again
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --group dev --universal --python-version $(OLDEST) \
 		--generate-hashes --no-header --no-emit-index-url --quiet -o requirements.lock
 
 schema: setup  ## write the JSON schema of config.yaml
