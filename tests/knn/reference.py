@@ -12,10 +12,10 @@ class Expected(NamedTuple):
     """The nearest references of each query."""
 
     rows: NDArray[np.int64]
-    distances: NDArray[np.float32]
+    distances: NDArray[np.floating]
     certain: NDArray[np.bool_]
-    """shape (n_queries,): no distance to a reference is so close to the middle of two float32
-    numbers that the order of a sum in float64 decides which it becomes"""
+    """shape (n_queries,): the order of a sum in float64 decides nothing: no distance is close to
+    the middle of two float32 numbers, or, in float64, to that of a point that is not equal"""
 
 
 def nearest(
@@ -26,28 +26,42 @@ def nearest(
     query_ids: NDArray[np.int64] | None = None,
     reference_ids: NDArray[np.int64] | None = None,
 ) -> Expected:
-    """The k nearest by float32 distance, ties by row; with ids, none with the query's own."""
-    queries, references = queries.astype(np.float32), references.astype(np.float32)
+    """The k nearest, ties by row, in float64 if some points are; with ids, not the query's own."""
+    exact = np.promote_types(np.float32, np.promote_types(queries.dtype, references.dtype))
+    queries, references = queries.astype(exact), references.astype(exact)
     squared = np.empty((len(queries), len(references)))
     for row, query in enumerate(queries):
         squared[row] = np.square((query - references).astype(np.float64)).sum(1)
-    distances = np.sqrt(squared).astype(np.float32)
-    less, more = (np.sqrt(squared * (1 + error)).astype(np.float32) for error in (-1e-13, 1e-13))
+    distances = np.sqrt(squared).astype(exact)
+    if exact == np.float64:
+        _, point = np.unique(references + 0.0, axis=0, return_inverse=True)
+        order = np.argsort(squared, 1)
+        near, point = np.take_along_axis(squared, order, 1), point.reshape(-1)[order]
+        apart = np.diff(near) > 1e-12 * near[:, 1:]
+        certain = (apart | (np.diff(point) == 0)).all(1)
+    else:
+        less, more = (np.sqrt(squared * (1 + error)).astype(exact) for error in (-1e-13, 1e-13))
+        certain = (less == more).all(1)
     if query_ids is not None:
         distances[query_ids[:, None] == reference_ids] = np.inf
     rows = np.broadcast_to(np.arange(len(references)), distances.shape)
     order = np.lexsort((rows, distances), axis=1)[:, :k]
-    return Expected(order, np.take_along_axis(distances, order, 1), (less == more).all(1))
+    return Expected(order, np.take_along_axis(distances, order, 1), certain)
 
 
 def assert_same_neighbours(found: Neighbours, expected: Expected) -> None:
-    """Rows and distances are equal to the last bit wherever one machine's sums decide them."""
+    """Rows and distances are equal wherever no machine's sums decide them, float32 to the bit."""
     some = expected.certain
     assert found.rows.shape == found.distances.shape == expected.rows.shape
-    assert (found.rows.dtype, found.distances.dtype) == (np.int64, np.float32)
+    assert (found.rows.dtype, found.distances.dtype) == (np.int64, expected.distances.dtype)
     np.testing.assert_array_equal(found.rows[some], expected.rows[some])
-    np.testing.assert_array_equal(found.distances[some], expected.distances[some])
+    assert_same_distances(found.distances[some], expected.distances[some])
     assert sum(found.proven.values()) == len(found.rows)
+
+
+def assert_same_distances(found: NDArray[np.floating], expected: NDArray[np.floating]) -> None:
+    tolerance = 1e-13 if expected.dtype == np.float64 else 0
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=0)
 
 
 class Pieces:

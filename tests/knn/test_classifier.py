@@ -1,5 +1,7 @@
 """The estimator: scikit-learn's contract, and what it adds to it."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,12 @@ import depthlens
 from depthlens import KNNClassifier, tables
 
 
-@parametrize_with_checks([KNNClassifier(n_neighbors=3, device="cpu")])
+@parametrize_with_checks(
+    [
+        KNNClassifier(n_neighbors=3, device="cpu"),
+        KNNClassifier(n_neighbors=3, device="cpu", weights="distance", metric="cosine"),
+    ]
+)
 def test_keeps_scikit_learns_contract(estimator, check):
     check(estimator)
 
@@ -102,16 +109,157 @@ def test_a_bad_value_names_its_example(points):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_neighbors": 0}, "n_neighbors: 0 is not greater than 0"),
-        ({"n_neighbors": 301}, "301 neighbours asked for, but there are 300 references"),
-        ({"memory": -1.0}, "memory: -1.0 is not greater than 0"),
-        ({"precision": "float8"}, "precision 'float8': one of auto, bfloat16, float32, float64"),
+        *[
+            ({"n_neighbors": k}, f"n_neighbors: {k!r} is not a whole number greater than 0")
+            for k in (0, -3, 5.0, "5", True, None, [5], np.nan)
+        ],
+        *[
+            ({"memory": value}, f"memory: {value!r} is not a number greater than 0, in GB")
+            for value in (0, -1.0, "2", None, True, np.inf, np.nan)
+        ],
+        ({"precision": "float8"}, "precision: unknown 'float8'; did you mean 'float64'?"),
+        ({"device": "gpu"}, "device: unknown 'gpu'; "),
+        ({"device": torch.device("cpu")}, "device: unknown device(type='cpu'); "),
+        ({"metric": "manhattan"}, "metric: unknown 'manhattan'; choose from: cosine, euclidean"),
+        ({"weights": len}, "weights: unknown <built-in function len>; choose from: distance, unif"),
     ],
 )
-def test_an_argument_out_of_range_is_named(points, arguments, message):
+def test_an_argument_out_of_range_is_named_at_fit(points, arguments, message):
     references, words, queries = points
-    with pytest.raises(ValueError, match=message):
-        KNNClassifier(**arguments).fit(references, words).predict(queries)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        KNNClassifier(**arguments).fit(references, words)
+    fitted = KNNClassifier().fit(references, words).set_params(**arguments)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        fitted.predict(queries)
+
+
+def test_neighbours_asked_of_a_method_are_checked_like_those_of_the_classifier(points):
+    references, words, queries = points
+    fitted = KNNClassifier().fit(references, words)
+    with pytest.raises(ValueError, match="n_neighbors: '5' is not a whole number"):
+        fitted.kneighbors(queries, "5")
+    with pytest.raises(ValueError, match=r"n_neighbors: 2\.5 is not a whole number"):
+        fitted.predict_each_k(queries, n_neighbors=[1, 2.5])
+    with pytest.raises(ValueError, match="n_neighbors: at least one is needed"):
+        fitted.predict_each_k(queries, n_neighbors=[])
+    with pytest.raises(ValueError, match="mode: unknown 'distances'; did you mean 'distance'"):
+        fitted.kneighbors_graph(queries, mode="distances")
+    with pytest.raises(ValueError, match="301 neighbours asked for, but there are 300 references"):
+        fitted.kneighbors(queries, 301)
+
+
+@pytest.mark.parametrize("as_points", [np.asarray, torch.from_numpy])
+def test_points_without_features_or_of_other_features_are_refused(points, as_points):
+    references, words, queries = points
+    with pytest.raises(ValueError, match=r"\(300, 0\)"):
+        KNNClassifier().fit(as_points(references[:, :0]), words)
+    fitted = KNNClassifier(metric="cosine").fit(as_points(references), words)
+    with pytest.raises(ValueError, match="X has 7 features, but KNNClassifier is expecting 20"):
+        fitted.predict(as_points(queries[:, :7].copy()))
+
+
+# Arrays and tensors of every kind
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda values: values[::-1].copy()[::-1],
+        lambda values: np.repeat(values, 2, axis=1)[:, ::-2][:, ::-1],
+        np.asfortranarray,
+        lambda values: values.astype(values.dtype.newbyteorder("S")),
+        lambda values: values.astype(object),
+        lambda values: values.tolist(),
+        torch.from_numpy,
+        lambda values: torch.from_numpy(values).requires_grad_(),
+        lambda values: torch.from_numpy(values).T.contiguous().T,
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_points_are_taken_however_they_lie_in_memory(points, kind, dtype):
+    references, words, queries = points
+    plain = KNNClassifier(5).fit(references.astype(dtype), words).kneighbors(queries.astype(dtype))
+    fitted = KNNClassifier(5).fit(kind(references.astype(dtype)), words)
+    distances, rows = fitted.kneighbors(kind(queries.astype(dtype)))
+    np.testing.assert_array_equal(rows, plain[1])
+    np.testing.assert_allclose(distances, plain[0], rtol=1e-6)
+
+
+def test_points_that_cannot_be_written_to_are_taken_and_labels_and_ids_may_be_tensors(points):
+    references, _, queries = points
+    references.flags.writeable = queries.flags.writeable = False
+    labels, ids = torch.arange(300) % 3, torch.arange(300) + 7
+    found = KNNClassifier(5).fit(references, labels, example_id=ids)
+    expected = KNeighborsClassifier(5).fit(references, labels.numpy()).predict(queries)
+    np.testing.assert_array_equal(found.predict(queries), expected)
+
+
+@pytest.mark.parametrize("as_points", [np.asarray, torch.from_numpy])
+def test_whole_numbers_are_not_rounded(as_points):
+    seconds = np.array([[1_700_000_000], [1_700_000_001], [1_700_000_002]])
+    fitted = KNNClassifier(1).fit(as_points(seconds), ["a", "b", "c"])
+    assert fitted.predict(as_points(seconds)).tolist() == ["a", "b", "c"]
+
+
+def test_columns_of_seconds_are_classified_as_by_scikit_learn():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 400)
+    seconds = 1.7e9 + 20.0 * labels[:, None] + generator.normal(size=(400, 2))
+    train, test = slice(0, 300), slice(300, None)
+    ours = KNNClassifier(5).fit(seconds[train], labels[train])
+    assert ours.score(seconds[test], labels[test]) == 1.0
+
+
+# What scikit-learn has beyond Euclidean majorities
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("k", [2, 7])
+def test_weights_and_metrics_are_those_of_scikit_learn(points, dtype, weights, metric, k):
+    references, words, queries = points[0].astype(dtype), points[1], points[2].astype(dtype)
+    if metric == "euclidean":  # at distance 0 of one, and of two of other classes
+        references[20:22] += 100
+        references[21], words[20], words[21] = references[20], "eel", "cat"
+        queries[0], queries[1] = references[9], references[20]
+    ours = KNNClassifier(k, weights=weights, metric=metric).fit(references, words)
+    # A tree takes differences: its distances of equal points are 0.
+    algorithm = "kd_tree" if metric == "euclidean" else "brute"
+    theirs = KNeighborsClassifier(k, weights=weights, metric=metric, algorithm=algorithm)
+    theirs.fit(references.astype(np.float64), words)
+    double = queries.astype(np.float64)
+    np.testing.assert_array_equal(ours.predict(queries), theirs.predict(double))
+    np.testing.assert_allclose(ours.predict_proba(queries), theirs.predict_proba(double), atol=1e-5)
+    np.testing.assert_allclose(ours.kneighbors(queries)[0], theirs.kneighbors(double)[0], atol=1e-6)
+    each = ours.predict_each_k(queries, n_neighbors=[k, 1])
+    np.testing.assert_array_equal(each[:, 0], ours.predict(queries))
+    assert ours.score(None, words) == pytest.approx(theirs.score(None, words))
+    for mode in ("connectivity", "distance"):
+        for asked in ((queries, double), (None, None)):
+            graphs = [
+                some.kneighbors_graph(data, mode=mode)
+                for some, data in zip((ours, theirs), asked, strict=True)
+            ]
+            assert graphs[0].format == "csr" and graphs[0].shape == graphs[1].shape
+            np.testing.assert_allclose(*(graph.toarray() for graph in graphs), atol=1e-6)
+
+
+def test_inverse_distances_worked_by_hand():
+    train, words = np.array([[0.0], [3.0], [4.0], [9.0]]), ["far", "near", "near", "far"]
+    fitted = KNNClassifier(3, weights="distance").fit(train, words)
+    shares = fitted.predict_proba([[1.0], [3.0]])
+    # 1 to the left; 1/2 and 1/3 to the right. At 3 only the point that is there counts.
+    np.testing.assert_allclose(shares, [[6 / 11, 5 / 11], [0, 1]])
+    assert fitted.predict([[1.0], [3.0]]).tolist() == ["far", "near"]
+
+
+def test_a_point_of_zeros_is_at_right_angles_to_others():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    fitted = KNNClassifier(3, metric="cosine").fit(points, [0, 1, 2])
+    distances, rows = fitted.kneighbors([[0.0, 0.0], [3.0, 0.0]])
+    assert rows.tolist() == [[0, 1, 2], [1, 0, 2]]
+    np.testing.assert_allclose(distances, [[0, 1, 1], [0, 1, 1]], atol=1e-15)
 
 
 def test_lengths_that_differ_are_refused(points, tmp_path):
@@ -120,8 +268,10 @@ def test_lengths_that_differ_are_refused(points, tmp_path):
         KNNClassifier().fit(references, words[1:])
     with pytest.raises(ValueError, match="300 points, but 2 example ids"):
         KNNClassifier().fit(references, words, example_id=[1, 2])
-    with pytest.raises(ValueError, match="float tensor of shape"):
-        KNNClassifier().fit(torch.zeros(3, dtype=torch.int32), words[:3])
+    with pytest.raises(ValueError, match="example_id: one whole number a point is needed, not fl"):
+        KNNClassifier().fit(references, words, example_id=np.arange(300) / 2)
+    with pytest.raises(ValueError, match="a tensor of real numbers of shape"):
+        KNNClassifier().fit(torch.zeros(3), words[:3])
     with pytest.raises(ValueError, match="a file brings its own"):
         KNNClassifier().fit(tmp_path / "t.parquet", words, example_id=[1])
 

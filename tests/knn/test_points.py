@@ -68,10 +68,16 @@ def test_an_array_without_ids_is_known_by_its_rows():
     assert (points.dims, points.source) == (2, "")
 
 
-@pytest.mark.parametrize("kind", ["array", "tensor", "tensor with a gradient"])
+@pytest.mark.parametrize(
+    "kind", ["array", "tensor", "tensor with a gradient", "other byte order", "backwards"]
+)
 def test_values_are_read_as_they_are_stored(kind):
     values = np.arange(6, dtype=np.float32).reshape(3, 2)
     stored = values if kind == "array" else torch.from_numpy(values)
+    if kind == "other byte order":
+        stored = values.astype(values.dtype.newbyteorder("S"))
+    if kind == "backwards":
+        stored = values[::-1].copy()[::-1]
     if kind == "tensor with a gradient":
         stored = stored.clone().requires_grad_()
     points = Array(stored, np.array([7, 8, 9]), source="here")
@@ -92,6 +98,13 @@ def test_distances_between_normalized_points_are_those_of_the_cosine():
     expected = cosine_distances(values.astype(np.float64))
     expected[5, 7] = expected[7, 5] = expected[5, 5] = expected[7, 7] = 0
     np.testing.assert_allclose(torch.cdist(unit, unit) ** 2 / 2, expected, atol=1e-5)
+
+
+def test_float64_points_are_normalized_in_float64():
+    values = np.random.default_rng(0).normal(size=(12, 4)) + 1e6
+    unit = read_whole(Normalized(Array(values)), 0, 12, CPU)
+    shorter = values / np.linalg.norm(values, axis=1, keepdims=True)
+    np.testing.assert_allclose(unit[:, :4], shorter, rtol=1e-15)
 
 
 def test_normalized_points_come_in_pieces_as_the_points_do():

@@ -15,7 +15,7 @@ from depthlens.knn.search import Neighbours, Queries, merge, nearest
 from depthlens.knn.votes import vote
 
 from . import reference
-from .reference import Pieces, assert_same_neighbours
+from .reference import Pieces, assert_same_distances, assert_same_neighbours
 
 PRECISIONS = ["bfloat16", "float32", "float64", "auto"]
 ROWS_AT_ONCE = [6, 20, 64, 10**6]
@@ -146,6 +146,44 @@ def test_leave_one_out_neighbours_are_those_of_scikit_learn(precision):
     np.testing.assert_allclose(found.distances, distances, rtol=1e-6)
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from(sorted(KINDS)), st.integers(1, 300),
+    st.sampled_from([0, 1e4, 1.7e9, 1e14]), st.sampled_from([0, 1e3, 1e8]),
+    st.sampled_from([0, 0, 60, -60, 400, -400]), st.sampled_from(PRECISIONS),
+    st.sampled_from([np.float32, np.float64]), st.booleans(),
+)  # fmt: skip
+def test_float64_points_are_told_apart_where_float32_cannot(
+    seed, kind, dims, offset, away, power, precision, of_queries, swapped
+):
+    generator = np.random.default_rng(seed)
+    points = KINDS[kind](generator, 70, dims).clip(-1e9, 1e9) + offset
+    # Scaled so that nothing is rounded; queries lie beside the references, or far from them all.
+    queries, references = (points[:9] + away) * 2.0**power, points[9:] * 2.0**power
+    queries[::4] = references[:3]
+    if abs(power) < 100:
+        queries = queries.astype(of_queries)
+    queries, references = (references, queries) if swapped else (queries, references)
+    found = search(queries, references, 5, precision=precision)
+    expected = reference.nearest(queries, references, 5)
+    assert expected.distances.dtype == np.float64
+    assert_same_neighbours(found, expected)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("away", [0, 1e9])
+def test_neighbours_of_seconds_are_those_of_scikit_learn(away, precision):
+    generator = np.random.default_rng(0)
+    seconds = 1.7e9 + generator.normal(size=(500, 3)) * 50
+    queries = seconds[:40] + generator.normal(size=(40, 3)) + away
+    found = search(queries, seconds, 5, precision=precision)
+    centre = seconds.mean(0)  # where its own arithmetic is sound
+    oracle = NearestNeighbors(n_neighbors=5, algorithm="kd_tree").fit(seconds - centre)
+    distances, rows = oracle.kneighbors(queries - centre)
+    np.testing.assert_array_equal(found.rows, rows)
+    np.testing.assert_allclose(found.distances, distances, rtol=1e-12)
+
+
 @settings(max_examples=80, deadline=None)
 @given(clouds(least=2), st.data(), st.sampled_from(PRECISIONS), st.sampled_from(ROWS_AT_ONCE))
 def test_query_is_never_its_own_neighbour(case, data, precision, rows):
@@ -265,14 +303,13 @@ def test_the_first_neighbours_up_to_a_rank_that_is_asked_about_are_the_nearest(
         np.testing.assert_array_equal(
             np.sort(found.rows[some, :rank]), np.sort(expected.rows[some, :rank])
         )
-        np.testing.assert_array_equal(
-            found.distances[some, rank - 1], expected.distances[some, rank - 1]
-        )
+        assert_same_distances(found.distances[some, rank - 1], expected.distances[some, rank - 1])
     # What was not computed is said to be so, not guessed: the others are those of their rows.
     everyone = reference.nearest(queries, references, most, **known)
     place = (everyone.rows[:, None] == found.rows[..., None]).argmax(2)
     true = np.take_along_axis(everyone.distances, place, 1)
-    assert (np.isnan(found.distances) | (found.distances == true))[everyone.certain].all()
+    some = everyone.certain[:, None] & ~np.isnan(found.distances)
+    assert_same_distances(found.distances[some], true[some])
 
 
 @settings(max_examples=80, deadline=None)
@@ -412,9 +449,11 @@ def test_distances_that_differ_only_in_float64_are_a_tie(k):
     # 1 + n · 1e-9 in float32 is 1: of references that far the first rows are the nearest.
     references = np.zeros((60, 2), np.float32)
     references[:, 0], references[:, 1] = 1, np.sqrt(np.arange(60)[::-1] * 1e-10)
-    found = search(np.zeros((1, 2)), references, k)
+    found = search(np.zeros((1, 2), np.float32), references, k)
     assert found.rows.tolist() == [list(range(k))]
     assert found.distances.tolist() == [[1.0] * k]
+    double = search(np.zeros((1, 2)), references, k)
+    assert double.rows.tolist() == [list(range(60))[: -k - 1 : -1]]
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -423,9 +462,10 @@ def test_distances_too_small_for_all_digits_of_float32_may_tie(precision, n):
     # The first is √2 times as far as the second, but neither is more than the smallest float32.
     references = np.full((n, 2), 50 * TINIEST, np.float32)
     references[:2] = [[TINIEST, TINIEST], [TINIEST, 0]]
-    found = search(np.zeros((1, 2)), references, 1, precision=precision)
+    found = search(np.zeros((1, 2), np.float32), references, 1, precision=precision)
     assert found.rows.tolist() == [[0]]
     assert found.distances.tolist() == [[TINIEST]]
+    assert search(np.zeros((1, 2)), references, 1, precision=precision).rows.tolist() == [[1]]
 
 
 # Points so much longer than the others that products overflow

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from depthlens.knn.frame import Frame
 from depthlens.knn.points import as_tensor, read_whole
+from depthlens.knn.screens import squares
 from depthlens.knn.sweep import Bounds, Candidates, batches
 
-# More than any rounding between a bound and a float32 distance that it is compared with: relative,
-# and, as distances, where float32 has fewer digits.
-_MARGIN = 2.0**-20
-_FEW_DIGITS = 2.0**-128
+# More than any rounding between a bound and a distance that it is compared with: relative (in
+# float64 times the coordinates that are summed), and, as distances, where a type has fewer digits.
+_MARGIN = {torch.float32: 2.0**-20, torch.float64: 2.0**-52}
+_FEW_DIGITS = {torch.float32: 2.0**-128, torch.float64: 2.0**-500}
 _PAIR_VALUES = {"cpu": 2**19, "cuda": 2**27}  # on a CPU, what a core's cache holds
 _BOUNDS_AT_ONCE = 2**19
 
@@ -24,8 +25,8 @@ class Found(NamedTuple):
 
     rows: NDArray[np.int64]
     """shape (n_queries, k), nearest first"""
-    distances: NDArray[np.float32]
-    """shape (n_queries, k); NaN where not computed"""
+    distances: NDArray[np.floating]
+    """float32 or float64, shape (n_queries, k); NaN where not computed"""
     proven: NDArray[np.bool_]
     """shape (n_queries,)"""
 
@@ -40,7 +41,7 @@ def decide(
 ) -> list[Found]:
     """The k nearest references of each query among its candidates.
 
-    Neighbours are ordered by their distance in float32, ties by their row.
+    Neighbours are ordered by their distance in the type of the frame, ties by their row.
 
     Parameters
     ----------
@@ -97,13 +98,11 @@ class _Contest:
         return Found(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
     def _nearest(self, some: slice) -> Found:
-        """Order by float32 distance, then by row, and compare with what was not kept."""
+        """Order by distance, then by row, and compare with what was not kept."""
         bounds = self.candidates.bounds(some)
         rows, squared = bounds.rows, self.squared[some]
-        distances = squared.sqrt().float().masked_fill(rows < 0, torch.inf)
-        # The bits of a float that is not negative are ordered as the float is.
-        key = (distances.view(torch.int32).long() << 32) | rows.clamp_min(0)
-        place = key.topk(self.n_neighbors, largest=False, sorted=True).indices
+        distances = squared.sqrt().to(self.frame.exact).masked_fill(rows < 0, torch.inf)
+        place = _in_order(distances, rows, self.n_neighbors)
         farthest = squared.gather(1, place[:, -1:])[:, 0] * self.frame.scale**2
         others = bounds.lower.amax(1)
         proven = others - _margin(others, self.frame) > farthest
@@ -137,8 +136,8 @@ class _Pairs:
         self.rows, order = rows.sort()
         self._query, self._place = query[order], place[order]
         self._squared = contest.squared[start:stop]
-        points = read_whole(contest.candidates.points, start, stop, frame.device)
-        self._points = points.float() if points.dtype == torch.float64 else points
+        self._points = read_whole(contest.candidates.points, start, stop, frame.device)
+        self._exact = frame.exact
         self._step = max(1, _PAIR_VALUES[frame.device.type] // frame.references.dims)
         self.done = 0
 
@@ -148,19 +147,24 @@ class _Pairs:
         # Arrays that are used again stay in a core's cache, and cost no page faults.
         shape = min(self._step, end - self.done), block.shape[1]
         references, queries = block.new_empty(shape), self._points.new_empty(shape)
-        single = queries.new_empty(shape, dtype=torch.float32)
-        double = queries.new_empty(shape, dtype=torch.float64)
+        difference = queries.new_empty(shape, dtype=self._exact)
+        double = difference.new_empty(shape, dtype=torch.float64)
         for begin in range(self.done, end, self._step):
             some = slice(begin, min(begin + self._step, end))
             here = slice(some.stop - begin)
             query = self._query[some]
             torch.index_select(block, 0, self.rows[some] - first, out=references[here])
             torch.index_select(self._points, 0, query, out=queries[here])
-            single[here] = references[here]
-            double[here] = single[here].sub_(queries[here])
-            squared = torch.linalg.vecdot(double[here], double[here])
-            self._squared[query, self._place[some]] = squared
+            difference[here] = references[here]
+            double[here] = difference[here].sub_(queries[here])
+            self._squared[query, self._place[some]] = self._sum(double[here])
         self.done = end
+
+    def _sum(self, double: torch.Tensor) -> torch.Tensor:
+        if self._exact == torch.float32:
+            return torch.linalg.vecdot(double, double)
+        # The order of a sum may show: in pieces it does not depend on how many pairs there are.
+        return squares(double)
 
 
 def _complete(bounds: Bounds, frame: Frame) -> torch.Tensor:
@@ -169,7 +173,21 @@ def _complete(bounds: Bounds, frame: Frame) -> torch.Tensor:
 
 
 def _margin(bounds: torch.Tensor, frame: Frame) -> torch.Tensor:
-    return _MARGIN * bounds.abs() + (_FEW_DIGITS * frame.scale) ** 2
+    relative = _MARGIN[frame.exact]
+    if frame.exact == torch.float64:
+        relative *= frame.references.dims + 16
+    return relative * bounds.abs() + (_FEW_DIGITS[frame.exact] * frame.scale) ** 2
+
+
+def _in_order(distances: torch.Tensor, rows: torch.Tensor, n: int) -> torch.Tensor:
+    """Places of the n nearest, ties by row."""
+    if distances.dtype == torch.float32:
+        # The bits of a float that is not negative are ordered as the float is.
+        key = (distances.view(torch.int32).long() << 32) | rows.clamp_min(0)
+        return key.topk(n, largest=False, sorted=True).indices
+    by_row = rows.argsort(1)
+    by_distance = distances.gather(1, by_row).argsort(dim=1, stable=True)
+    return by_row.gather(1, by_distance[:, :n])
 
 
 def _undecided(

@@ -8,8 +8,9 @@ from depthlens.knn import screens
 from depthlens.knn.points import Array, Points, as_tensor, read_whole
 from depthlens.knn.screens import Screen
 
-# Norms up to here have distances that fit in float32.
-_LARGEST_NORM = 1e38
+# Norms up to here have distances that fit in float32, or squared distances that fit in float64.
+_LARGEST_NORM = {torch.float32: 1e38, torch.float64: 1e150}
+_LARGEST_SCALE = {torch.float32: 120, torch.float64: 480}  # as powers of 2
 _SAMPLE = (8, 32)  # pieces, rows a piece
 _MORE_THAN_SAMPLE = 1.1
 _CACHE_VALUES = 2**18
@@ -26,6 +27,8 @@ class Frame:
     ----------
     references : Points
     device : torch.device
+    exact : torch.dtype
+        Of coordinate differences and of distances: float32 or float64.
 
     Raises
     ------
@@ -33,23 +36,26 @@ class Frame:
         If two references have the same id, or as `prepare` does.
     """
 
-    def __init__(self, references: Points, device: torch.device):
-        self.references, self.device = references, device
+    def __init__(
+        self, references: Points, device: torch.device, exact: torch.dtype = torch.float32
+    ):
+        self.references, self.device, self.exact = references, device, exact
         self.rows = len(references.ids)
         self.stored_bytes = references.dims * as_tensor(references.read(0, 1)).element_size()
         self._rows_by_id = np.argsort(references.ids, kind="stable")
         self._ids = references.ids[self._rows_by_id]
         if len(twice := self._ids[1:][self._ids[1:] == self._ids[:-1]]):
             raise ValueError(f"two references have the id {twice[0]}")
-        self.shift = torch.zeros(references.dims, device=device)
+        self.shift = torch.zeros(references.dims, dtype=exact, device=device)
         self.scale, self._sample_lost = 1.0, 1.0
         sample, _ = self.prepare(_sample(references), screens.FLOAT64)
         mean = sample.mean(0)
         squares = (sample - mean).square().sum(1)
         length = float(squares.median().sqrt() or squares.mean().sqrt())
-        self.shift = mean.float()
+        self.shift = mean.to(exact)
         if length > 0:
-            self.scale = 2.0 ** -float(np.clip(np.round(np.log2(length)), -120, 120))
+            most = _LARGEST_SCALE[exact]
+            self.scale = 2.0 ** -float(np.clip(np.round(np.log2(length)), -most, most))
         self._sample_lost = float(
             _share_lost((sample - mean).mul_(self.scale).float(), torch.bfloat16).amax()
         )
@@ -78,7 +84,9 @@ class Frame:
         stop = len(points.ids) if stop is None else stop
         operands = torch.empty((stop - start, points.dims), dtype=screen.dtype, device=self.device)
         squares = torch.empty(stop - start, dtype=screen.result, device=self.device)
-        shift = self.shift.to(screen.result)
+        # Of float64 points nothing is rounded before they are centred.
+        centring = torch.promote_types(self.exact, screen.result)
+        shift = self.shift.to(centring)
         offset = float(self.shift.double().norm())
         limit = torch.finfo(screen.result).max / 2**8
         lost, filled = self.lost(screen), 0
@@ -87,12 +95,12 @@ class Frame:
             # On a CPU, as many rows at a time as a cache holds.
             step = len(stored) if self.device.type == "cuda" else _CACHE_VALUES // points.dims
             for piece in stored.split(max(1, step)):
-                centred = piece.float().to(screen.result) - shift
-                centred *= self.scale
+                centred = piece.to(self.exact).to(centring) - shift
+                centred = centred.mul_(self.scale).to(screen.result)
                 some = slice(filled, filled + len(piece))
                 operands[some], squares[some] = centred, screens.squares(centred)
                 largest = float(squares[some].amax())
-                if not largest**0.5 / self.scale + offset <= _LARGEST_NORM:
+                if not largest**0.5 / self.scale + offset <= _LARGEST_NORM[self.exact]:
                     require_finite(piece, points.ids[start + filled :], points.source)
                 unknown = squares[some] > limit
                 if lost < screen.unit_input:
@@ -140,10 +148,10 @@ def require_finite(points: torch.Tensor, ids: NDArray[np.int64], source: str = "
     ValueError
         Names the first example with a value that is infinite or not a number, or too large.
     """
-    first = 0
+    first, largest = 0, _LARGEST_NORM.get(points.dtype, _LARGEST_NORM[torch.float32])
     for piece in points.split(max(1, _CHECKED_VALUES // points.shape[1])):
         # NaN compares as false.
-        refused = ~(torch.linalg.vector_norm(piece.double(), dim=1) <= _LARGEST_NORM)
+        refused = ~(torch.linalg.vector_norm(piece.double(), dim=1) <= largest)
         if refused.any():
             row = int(refused.nonzero()[0, 0])
             fault = "too large" if piece[row].isfinite().all() else "infinite or not a number"

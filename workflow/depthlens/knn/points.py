@@ -90,13 +90,14 @@ class Normalized:
         self.dims = points.dims + 1
 
     def read(self, start: int, stop: int) -> torch.Tensor:
-        piece = as_tensor(self.points.read(start, stop)).float()
+        piece = as_tensor(self.points.read(start, stop))
+        piece = piece if piece.dtype == torch.float64 else piece.float()
         # Divided by the largest coordinate first: squares of large ones would overflow.
         largest = piece.abs().amax(1, keepdim=True)
         unit = piece / largest.where(largest > 0, 1.0)
         length = unit.double().norm(dim=1, keepdim=True)
-        unit = (unit.double() / length.where(length > 0, 1.0)).float()
-        return torch.cat([unit, (largest == 0).float()], dim=1)
+        unit = (unit.double() / length.where(length > 0, 1.0)).to(piece.dtype)
+        return torch.cat([unit, (largest == 0).to(piece.dtype)], dim=1)
 
 
 def as_tensor(values: NDArray[np.floating] | torch.Tensor) -> torch.Tensor:
@@ -106,7 +107,13 @@ def as_tensor(values: NDArray[np.floating] | torch.Tensor) -> torch.Tensor:
     with warnings.catch_warnings():
         # Tables give arrays that cannot be written to, and nothing here writes to them.
         warnings.filterwarnings("ignore", message=".*not writable")
-        return torch.from_numpy(np.ascontiguousarray(values))
+        return torch.from_numpy(np.ascontiguousarray(values, values.dtype.newbyteorder("=")))
+
+
+def distance_type(*sets: Points) -> torch.dtype:
+    """Of the distances between points: float64 if some are stored as that, or else float32."""
+    stored = {as_tensor(points.read(0, 1)).dtype for points in sets if len(points.ids)}
+    return torch.float64 if torch.float64 in stored else torch.float32
 
 
 def read_whole(points: Points, start: int, stop: int, device: torch.device) -> torch.Tensor:

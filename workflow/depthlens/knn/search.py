@@ -8,7 +8,8 @@ with the next, more precise screen.
 
 The result does not depend on the screen, on blocks, on shards or on the hardware: neighbours are
 ordered by their Euclidean distance rounded to float32, ties by their row. The distance is that of
-coordinate differences in float32, whose squares are summed in float64.
+coordinate differences in float32, whose squares are summed in float64. Where points are stored in
+float64, differences and distances are float64, and nothing is rounded.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from depthlens.knn import screens
 from depthlens.knn.decide import Found, decide
 from depthlens.knn.frame import Frame
-from depthlens.knn.points import Points, Selection, as_tensor
+from depthlens.knn.points import Points, Selection, as_tensor, distance_type
 from depthlens.knn.screens import Screen
 from depthlens.knn.sweep import Progress, Queries, sweep
 
@@ -35,8 +36,9 @@ class Neighbours(NamedTuple):
 
     rows: NDArray[np.int64]
     """shape (n_queries, k): position among the references"""
-    distances: NDArray[np.float32]
-    """shape (n_queries, k): Euclidean; NaN at ranks that were not asked about"""
+    distances: NDArray[np.floating]
+    """shape (n_queries, k): Euclidean; float64 if any points are, or else float32; NaN at ranks
+    that were not asked about"""
     proven: dict[str, int]
     """queries by the precision that proved their neighbours"""
 
@@ -93,10 +95,13 @@ def nearest(
             raise ValueError(
                 f"{n_neighbors} neighbours asked for, but there are {available} references"
             )
-    frame = Frame(references, torch.device(device))
+    exact = distance_type(references, *(points for points, _ in queries))
+    frame = Frame(references, torch.device(device), exact)
     ladder = screens.choose(frame.device, references.dims, precision)
     asked = {"n_neighbors": n_neighbors, "ranks": ranks}
-    answers = [_Answer(points, exclude_self, n_neighbors) for points, exclude_self in queries]
+    answers = [
+        _Answer(points, exclude_self, n_neighbors, exact) for points, exclude_self in queries
+    ]
     with torch.inference_mode(), screens.pinned_precision():
         for screen in ladder[:-1]:
             keep = screen.spare * n_neighbors + 8
@@ -129,10 +134,11 @@ def merge(shards: Sequence[Neighbours], *, n_neighbors: int) -> Neighbours:
 class _Answer:
     """What is known of a set of queries."""
 
-    def __init__(self, points: Points, exclude_self: bool, n_neighbors: int):
+    def __init__(self, points: Points, exclude_self: bool, n_neighbors: int, exact: torch.dtype):
         shape = len(points.ids), n_neighbors
         self.points, self.exclude_self = points, exclude_self
-        self.neighbours = Neighbours(np.zeros(shape, np.int64), np.zeros(shape, np.float32), {})
+        distances = torch.zeros(shape, dtype=exact).numpy()
+        self.neighbours = Neighbours(np.zeros(shape, np.int64), distances, {})
         self.open = np.arange(len(points.ids))
         """queries whose neighbours are not proven"""
 
@@ -193,8 +199,8 @@ def _settle(answer: _Answer, frame: Frame, screen: Screen, n_neighbors: int, mem
     if not len(answer.open):
         return
     needed = n_neighbors + answer.exclude_self
-    first, members = _distinct(frame.references, needed)
-    distinct = Frame(_some(frame.references, first), frame.device)
+    first, members = _distinct(frame.references, needed, frame.exact)
+    distinct = Frame(_some(frame.references, first), frame.device, frame.exact)
     k = min(needed, len(first))
     keep = screen.spare * needed
     while len(answer.open):
@@ -220,7 +226,7 @@ def _each_for_its_equals(
     own: NDArray[np.int64] | None,
     n_neighbors: int,
     memory: float,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """The nearest references from the nearest distinct points, in pieces: k² candidates a query."""
     n_queries, n_candidates = len(found.rows), found.rows.shape[1] * members.shape[1]
     at_once = max(1, int(0.2 * memory / (50 * n_candidates)))  # bytes of a candidate in the sort
@@ -236,7 +242,9 @@ def _each_for_its_equals(
     return tuple(np.concatenate(parts) for parts in zip(*pieces, strict=True))
 
 
-def _distinct(references: Points, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _distinct(
+    references: Points, most: int, exact: torch.dtype
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of distinct points, and of the points equal to them.
 
     Returns
@@ -252,7 +260,7 @@ def _distinct(references: Points, most: int) -> tuple[NDArray[np.int64], NDArray
     while row < len(references.ids):
         block = as_tensor(references.read(row, min(row + length, len(references.ids))))
         # Adding 0 makes -0 the same bits as 0.
-        for point in block.float().add(0.0).cpu().numpy():
+        for point in block.to(exact).add(0.0).cpu().numpy():
             same = groups.setdefault(hashlib.blake2b(point.data, digest_size=16).digest(), [])
             if len(same) < most:
                 same.append(row)
@@ -264,8 +272,8 @@ def _distinct(references: Points, most: int) -> tuple[NDArray[np.int64], NDArray
 
 
 def _in_order(
-    rows: NDArray[np.int64], distances: NDArray[np.float32], n_neighbors: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rows: NDArray[np.int64], distances: NDArray[np.floating], n_neighbors: int
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """The nearest, ties by row."""
     order = np.lexsort((rows, distances), axis=1)[:, :n_neighbors]
     return np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1)
