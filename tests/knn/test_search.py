@@ -146,7 +146,7 @@ def test_leave_one_out_neighbours_are_those_of_scikit_learn(precision):
     np.testing.assert_allclose(found.distances, distances, rtol=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 2**32 - 1), st.sampled_from(sorted(KINDS)), st.integers(1, 300),
     st.sampled_from([0, 1e4, 1.7e9, 1e14]), st.sampled_from([0, 1e3, 1e8]),
