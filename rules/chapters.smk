@@ -9,13 +9,14 @@ Steps   one cell of each sweep, the sweep, each section, the page; a target for 
 
 from pathlib import Path
 
-from depthlens.chapters.contents import CHAPTERS
 from depthlens.study import as_json
 
-for chapter in CHAPTERS:
-    made, told = study.chapter_folders(chapter)
+chapters = study.chapters()
+
+for chapter in chapters:
+    made, told = study.chapter_folders(chapter.name)
     sections = [part.name for part in chapter.sections]
-    asked = [table for sweep in study.sweeps(chapter) for table in sweep.tables]
+    asked = [table for sweep in chapter.sweeps for table in sweep.tables]
 
     rule:
         """The page of a chapter."""
@@ -25,7 +26,7 @@ for chapter in CHAPTERS:
             f"{told}/index.html",
         localrule: True
 
-    for sweep in study.sweeps(chapter):
+    for sweep in chapter.sweeps:
 
         rule:
             """Make one cell of a sweep."""
@@ -181,7 +182,10 @@ rule ledger:
     """All claims of all chapters as one page and one table; makes what is missing."""
     input:
         f"{REPORTS}/claims.csv",
-        [f"{study.chapter_folders(chapter)[1]}/claims.csv" for chapter in CHAPTERS],
+        [
+            f"{study.chapter_folders(chapter.name)[1]}/claims.csv"
+            for chapter in chapters
+        ],
     output:
         page=f"{REPORTS}/ledger.html",
         table=f"{REPORTS}/ledger.csv",

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from depthlens import config as models
 from depthlens import tables
-from depthlens.chapters.chapter import Chapter
 from depthlens.chapters.contents import CHAPTERS
+from depthlens.chapters.outline import Outline
 from depthlens.datasets import sources
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.provenance import journal, records, user_code
@@ -23,7 +23,6 @@ from depthlens.provenance.code import code_digest, module_digests
 from depthlens.provenance.fingerprints import Fingerprints
 from depthlens.provenance.manifest import manifest
 from depthlens.report import machine
-from depthlens.sweep import Sweep
 
 RUN = "results/{dataset}/{model}/seed{seed}"
 """Folder of one run: wildcards that a rule fills in."""
@@ -192,13 +191,24 @@ class Study:
         """Folder of the figures of a card."""
         return f"{self.config.study.reports}/figures/{card.dataset}/{card.model}/ensemble"
 
-    def sweeps(self, chapter: Chapter) -> list[Sweep]:
-        """The sweeps of a chapter, as its block of the config asks for them."""
-        return chapter.sweeps(self._blocks["chapters"][chapter.name])
+    def chapters(self) -> list[Outline]:
+        """What the rules must know of every chapter of experiments."""
+        return [self._outline_of_chapter(name) for name in CHAPTERS]
 
-    def chapter_folders(self, chapter: Chapter) -> tuple[str, str]:
+    def _outline_of_chapter(self, name: str) -> Outline:
+        block = self._blocks["chapters"][name]
+
+        def make() -> dict:
+            from depthlens.chapters.chapter import outline
+
+            return outline(name, block).as_json()
+
+        asked = {"block": block, "code": code_digest(f"chapters.{name}.contents")}
+        return Outline.from_json(_remembered(f"chapter-{name}", asked, make))
+
+    def chapter_folders(self, chapter: str) -> tuple[str, str]:
         """Where the sweeps of a chapter are, and where its page, figures and claims are."""
-        return f"results/{chapter.name}", f"{self.config.study.reports}/{chapter.name}"
+        return f"results/{chapter}", f"{self.config.study.reports}/{chapter}"
 
     def datasets(self, source: str) -> list[str]:
         """Names of the datasets of one source, studied or not."""
@@ -409,19 +419,18 @@ class Study:
             "torchvision": metadata.version("torchvision"),
             "code of the network": self._network_code(model),
         }
-        key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-        kept = Path(".snakemake", "depthlens", f"probes-{key}.json")
-        if not kept.exists():
+
+        def make() -> dict:
             from depthlens.probes import plan
 
-            found = plan.outline(
+            return plan.outline(
                 asked["architecture"],
                 asked["probes"],
                 channels=asked["channels"],
                 sizes=asked["sizes"],
-            )
-            tables.write_json(kept, found._asdict())
-        return tables.read_json(kept)
+            )._asdict()
+
+        return _remembered("probes", asked, make)
 
     def _json(self, keys: tuple[str, ...], wildcards: object) -> str:
         fields = _fields(wildcards)
@@ -434,6 +443,15 @@ class Study:
                 block = {name: value for name, value in block.items() if name != _OF_FILES[key]}
             blocks["model" if key.startswith("models.") else key] = block
         return as_json(blocks if len(keys) > 1 else block)
+
+
+def _remembered(what: str, asked: Mapping, make: Callable[[], dict]) -> dict:
+    """What takes long to find out, kept in `.snakemake/` by all that it depends on."""
+    key = hashlib.sha256(as_json(asked).encode()).hexdigest()[:16]
+    kept = Path(".snakemake", "depthlens", f"{what}-{key}.json")
+    if not kept.exists():
+        tables.write_json(kept, make())
+    return tables.read_json(kept)
 
 
 def as_json(value: object) -> str:

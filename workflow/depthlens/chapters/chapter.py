@@ -1,45 +1,49 @@
-"""What a chapter of experiments declares: its sweeps, and its sections with figures and claims.
+"""A chapter of experiments: what it declares.
 
-A chapter is a package below `depthlens.chapters` whose `CHAPTER` is one of these; the rules, the
-page and the targets follow from it. It is read while the workflow is built, and so imports nothing
-that takes time.
-
-A section is a module of that package with three functions, all of the tidy tables that it reads, by
-their names:
-
-- `evaluate(tables, *, confidence_level) -> list[Finding]`: its claims and their verdicts;
-- `draw(tables, *, confidence_level) -> dict[str, Drawing]`: a figure for each name in `figures`;
-- `report_tables(tables, *, confidence_level) -> list[Table]`: what the page shows beside them.
+A chapter is a package below `depthlens.chapters`. Its module `contents` has a `CHAPTER`, its
+sections are files that hold a `Section`, its `experiments` are what runs on a machine.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
+from depthlens.chapters.contents import CHAPTERS
+from depthlens.chapters.outline import Outline, OutlinedSection
+from depthlens.chapters.section import Section
 from depthlens.sweep import Sweep
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """One question of a chapter."""
-
-    name: str
-    """its module in the package of the chapter"""
-    title: str
-    explanation: Sequence[str]
-    """paragraphs: what was done and what it means, with every reduction of size"""
-    tables: Sequence[str]
-    """which it reads, of sweeps of the chapter"""
-    figures: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
     """A subject: experiments, figures and claims."""
 
-    name: str
-    """of its package, its block in `chapters` of config.yaml, and its target"""
-    title: str
     introduction: Sequence[str]
     sections: Sequence[Section]
-    sweeps: Callable[[Mapping], list[Sweep]]
-    """of its block of config.yaml"""
+
+    def sweeps(self, block: Mapping) -> list[Sweep]:
+        """The sweeps that the chapter's block of config.yaml asks for; those with a cell."""
+        made = [make(block) for section in self.sections for make in section.sweeps.values()]
+        return [sweep for sweep in made if sweep.cells]
+
+
+def chapter(name: str) -> Chapter:
+    """What the chapter of a package declares."""
+    return import_module(f"depthlens.chapters.{name}.contents").CHAPTER
+
+
+def outline(name: str, block: Mapping) -> Outline:
+    """The outline of a chapter under its block of config.yaml.
+
+    It imports what the sections draw with, and so takes its time.
+    """
+    asked = chapter(name)
+    return Outline(
+        name=name,
+        title=CHAPTERS[name],
+        sections=[
+            OutlinedSection(part.name, part.title, part.tables, tuple(part.figures))
+            for part in asked.sections
+        ],
+        sweeps=asked.sweeps(block),
+    )

@@ -1,8 +1,8 @@
-"""Every chapter of experiments, in the order of the study."""
+"""Every chapter of experiments, in the order of the study: each is a target of its own."""
 
-from depthlens.chapters.benchmarks_of_difficulty.contents import CHAPTER as BENCHMARKS
-from depthlens.chapters.inductive_bias.contents import CHAPTER as INDUCTIVE_BIAS
-from depthlens.chapters.representation.contents import CHAPTER as REPRESENTATION
-
-CHAPTERS = (BENCHMARKS, REPRESENTATION, INDUCTIVE_BIAS)
-"""each is a target of its own"""
+CHAPTERS = {
+    "benchmarks_of_difficulty": "Does difficulty deliver?",
+    "representation": "What a network has learned",
+    "inductive_bias": "What a network assumes",
+}
+"""titles by the package beside this file"""

@@ -1,21 +1,16 @@
 """The page of a chapter, and its ledger of claims."""
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from depthlens import ledger, tables
-from depthlens.chapters.chapter import Chapter
+from depthlens.chapters.chapter import chapter as declared
+from depthlens.chapters.contents import CHAPTERS
 from depthlens.report.page import ChapterPage, ChapterSection, claims_table, render_chapter
 from depthlens.stages.report import pictures
 from depthlens.stages.section import read_tables
-
-
-def contents(chapter: str) -> Chapter:
-    """What a chapter declares, by the name of its package."""
-    return importlib.import_module(f"depthlens.chapters.{chapter}.contents").CHAPTER
 
 
 def run(
@@ -41,7 +36,7 @@ def run(
     block : mapping
         The block of config.yaml, to print it.
     """
-    asked = contents(chapter)
+    asked = declared(chapter)
     findings = {
         section.name: ledger.read(parts / f"{section.name}.csv") for section in asked.sections
     }
@@ -49,7 +44,7 @@ def run(
         [(figures / s.name / "captions.json", tuple(s.figures)) for s in asked.sections]
     )
     page = ChapterPage(
-        title=asked.title,
+        title=CHAPTERS[chapter],
         introduction=asked.introduction,
         sections=[
             ChapterSection(

@@ -144,7 +144,7 @@ def run(
         runs=sections,
         scores=scores_table(),
         claims=claims_table(findings),
-        chapters={chapter.name: chapter.title for chapter in CHAPTERS},
+        chapters=CHAPTERS,
         config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
     )
     html = render(page)

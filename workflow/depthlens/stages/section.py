@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from depthlens import ledger, tables
-from depthlens.figures import style
+from depthlens.chapters import answers
 from depthlens.report.page import Cell, Table
 from depthlens.stages.figures import write
 
@@ -40,14 +40,12 @@ def run(
     dpi : int
         Pixels an inch.
     """
-    module = importlib.import_module(f"depthlens.chapters.{chapter}.{section}")
+    asked = importlib.import_module(f"depthlens.chapters.{chapter}.{section}").section
     found = {name: tables.read(path).to_pandas() for name, path in files.items()}
     level = {"confidence_level": confidence_level}
-    ledger.write(claims, module.evaluate(found, **level))
-    with style.styled():
-        drawings = module.draw(found, **level)
-    write(drawings.items(), Path(output), dpi=dpi)
-    shown = [_as_json(table) for table in module.report_tables(found, **level)]
+    ledger.write(claims, answers.findings(asked, found, **level))
+    write(answers.drawings(asked, found, **level), Path(output), dpi=dpi)
+    shown = [_as_json(table) for table in answers.report_tables(asked, found, **level)]
     tables.write_json(contents, shown)
 
 

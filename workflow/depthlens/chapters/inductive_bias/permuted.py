@@ -1,145 +1,196 @@
-"""Pixels moved around: claims and tables; figures in `permuted_figures`."""
-
-from collections.abc import Callable, Mapping
+"""Pixels moved around: what is an assumption worth where it is false?"""
 
 import pandas as pd
 
-from depthlens.chapters import comparing
-from depthlens.chapters.inductive_bias import permuted_figures
-from depthlens.chapters.inductive_bias.judging import judge_networks
-from depthlens.chapters.inductive_bias.permuted_figures import written_kernel
-from depthlens.chapters.inductive_bias.permuted_measures import WAYS, over_images, validated
-from depthlens.chapters.inductive_bias.words import NETWORKS
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Finding, NotTestableError
-from depthlens.prose import count
-from depthlens.report.page import Cell, Table
+from depthlens.chapters.inductive_bias.words import (
+    BOTH,
+    COLUMNS,
+    COURSE,
+    NETWORKS,
+    WAYS,
+    of_course,
+    sizes_of,
+    validated,
+)  # fmt: skip
+from depthlens.chapters.section import Section
+from depthlens.ledger import NotTestableError
+from depthlens.prose import joined, percent
+from depthlens.sweep import grid, together
 
-claim = comparing.claims_of("inductive_bias")
-_COURSE = "course material on inductive biases"
-CLAIMS = (
-    claim(
-        "mlp-ahead-when-permuted",
-        "With pixels moved around, the MLP is ahead.",
-        _COURSE,
-        "validation accuracy on permuted images, mean over the numbers of images, MLP minus "
-        "convolutional network",
-        above=0,
-    ),
-    claim(
-        "mlp-does-not-notice",
-        "The MLP does not notice that pixels were moved.",
-        _COURSE,
-        "absolute difference of the MLP's mean validation accuracy with and without",
-        at_most=0.02,
-    ),
-    claim(
-        "cnn-loses-by-permutation",
-        "The convolutional network loses by it.",
-        _COURSE,
-        "mean validation accuracy without minus with permutation, convolutional network",
-        above=0,
-    ),
-    claim(
-        "larger-kernels-help-when-permuted",
-        "Larger kernels help where neighbours mean nothing.",
-        _COURSE,
-        "validation accuracy on permuted images, largest kernels minus smallest",
-        above=0,
-    ),
+section = Section(
+    __name__,
+    title="Pixels moved around",
+    text="All images have their pixels moved by the same permutation. An MLP cannot notice; a "
+    "convolution finds no neighbours any more that have to do with each other.",
+    columns=COLUMNS,
 )
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against the networks that they are about."""
-    of_images, of_kernels = tables["permuted"], tables["permuted_kernel_size"]
-    tests: dict[str, tuple[pd.DataFrame, list[str], Callable]] = {
-        "mlp-ahead-when-permuted": (of_images, ["cnn", "mlp"], _lead_when_permuted),
-        "mlp-does-not-notice": (of_images, ["mlp"], lambda rows: _loss(rows).abs()),
-        "cnn-loses-by-permutation": (of_images, ["cnn"], _loss),
-        "larger-kernels-help-when-permuted": (of_kernels, ["cnn"], _help_of_larger_kernels),
-    }
-    findings = []
-    for asked in CLAIMS:
-        table, networks, measure = tests[asked.id]
-        findings += judge_networks(
-            asked,
-            networks,
-            lambda rows, measure=measure: measure(rows).dropna().tolist(),
-            validated(table),
-            confidence_level=confidence_level,
-        )
-    return findings
+def recipe(block):
+    """What networks of both sweeps have in common."""
+    own = block["permuted"]
+    training = {key: own[key] for key in ("learning_rate", "epochs", "weight_decay")}
+    return of_course(block) | training
 
 
-def _lead_when_permuted(rows: pd.DataFrame) -> pd.Series:
-    means = over_images(rows)
-    if not {("cnn", True), ("mlp", True)} <= set(means):
-        raise NotTestableError("no network learned from images whose pixels were moved")
+section.sweep(
+    "permuted",
+    "learning",
+    cells=lambda block: grid(
+        architecture=BOTH,
+        permuted=[True, False],
+        images=block["permuted"]["images"],
+        seeds=together(block["seeds"], block["seeds_at_once"]),
+    ),
+    settings=lambda block: recipe(block) | {"kernel_size": block["permuted"]["kernel_sizes"][0]},
+)
+section.sweep(
+    "permuted_kernel_size",
+    "learning",
+    cells=lambda block: grid(
+        architecture=["cnn"],
+        permuted=[True, False],
+        kernel_size=block["permuted"]["kernel_sizes"],
+        seeds=together(block["seeds"], block["seeds_at_once"]),
+    ),
+    settings=lambda block: recipe(block) | {"images": middle(block["permuted"]["images"])},
+)
+
+
+def middle(values):
+    """The number of images at which kernels are compared."""
+    return values[len(values) // 2]
+
+
+def over_images(permuted):
+    """Mean accuracy over the numbers of images: a row a seed, a column a network and way.
+
+    A seed that lacks a number of images that other networks were trained on has none.
+    """
+    by_images = validated(permuted).pivot(
+        index="seed", columns=["architecture", "permuted", "images"], values="accuracy"
+    )
+    return by_images.T.groupby(level=["architecture", "permuted"]).mean(skipna=False).T
+
+
+@section.claim(
+    "With pixels moved around, the MLP is ahead.",
+    source=COURSE,
+    measure="validation accuracy on permuted images, mean over the numbers of images, MLP minus "
+    "convolutional network",
+    networks=("cnn", "mlp"),
+    above=0,
+)
+def mlp_ahead_when_permuted(permuted):
+    means = over_images(permuted)
     return means["mlp", True] - means["cnn", True]
 
 
-def _loss(rows: pd.DataFrame) -> pd.Series:
-    """What one network loses by the permutation, a value a seed."""
-    (name,) = set(rows["architecture"])
-    means = over_images(rows)
-    if not {(name, True), (name, False)} <= set(means):
-        raise NotTestableError("networks learned from only one kind of images")
-    return means[name, False] - means[name, True]
+@section.claim(
+    "The MLP does not notice that pixels were moved.",
+    source=COURSE,
+    measure="absolute difference of the MLP's mean validation accuracy with and without",
+    networks=("mlp",),
+    at_most=0.02,
+)
+def mlp_does_not_notice(permuted):
+    means = over_images(permuted)["mlp"]
+    return (means[False] - means[True]).abs()
 
 
-def _help_of_larger_kernels(rows: pd.DataFrame) -> pd.Series:
-    moved = rows[rows["permuted"]].pivot(index="seed", columns="kernel_size", values="accuracy")
+@section.claim(
+    "The convolutional network loses by it.",
+    source=COURSE,
+    measure="mean validation accuracy without minus with permutation, convolutional network",
+    networks=("cnn",),
+    above=0,
+)
+def cnn_loses_by_permutation(permuted):
+    means = over_images(permuted)["cnn"]
+    return means[False] - means[True]
+
+
+@section.claim(
+    "Larger kernels help where neighbours mean nothing.",
+    source=COURSE,
+    measure="validation accuracy on permuted images, largest kernels minus smallest",
+    networks=("cnn",),
+    above=0,
+)
+def larger_kernels_help_when_permuted(permuted_kernel_size):
+    rows = validated(permuted_kernel_size).query("permuted")
+    moved = rows.pivot(index="seed", columns="kernel_size", values="accuracy")
     if len(moved.columns) < 2:
         raise NotTestableError("fewer than two sizes of kernels learned from permuted images")
     return moved[max(moved)] - moved[min(moved)]
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Accuracy by number of images and by kernel size, with and without permutation."""
-    return {
-        "permuted": permuted_figures.by_images(
-            tables["permuted"], confidence_level=confidence_level
-        ),
-        "permuted_kernel_size": permuted_figures.by_kernel_size(
-            tables["permuted_kernel_size"],
-            tables["permuted"],
-            confidence_level=confidence_level,
-        ),
-    }
-
-
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Accuracy by network, number of images, kernel size and permutation."""
-    return [
-        Table(
-            id="table-permuted",
-            caption="Validation accuracy by number of training images, mean over seeds",
-            columns=["network", "images a class", "images", "accuracy", "interval", "seeds"],
-            rows=comparing.mean_rows(
-                validated(tables["permuted"]),
-                ["architecture", "images", "permuted"],
-                [
-                    lambda value: Cell(NETWORKS[value]),
-                    lambda value: Cell(count(value), int(value)),
-                    lambda value: Cell(WAYS[value]),
-                ],
-                confidence_level=confidence_level,
-            ),
-        ),
-        Table(
-            id="table-permuted-kernel-size",
-            caption="Validation accuracy of the convolutional network by the size of its kernels, "
-            "mean over seeds",
-            columns=["kernels", "images", "accuracy", "interval", "seeds"],
-            rows=comparing.mean_rows(
-                validated(tables["permuted_kernel_size"]),
-                ["kernel_size", "permuted"],
-                [
-                    lambda value: Cell(written_kernel(value), int(value)),
-                    lambda value: Cell(WAYS[value]),
-                ],
-                confidence_level=confidence_level,
-            ),
-        ),
+@section.figure(
+    "Pixels moved around",
+    shows="Accuracy on validation images by number of training images, with pixels of all images "
+    "in place, or moved by one permutation",
+    alt="Lines of validation accuracy by the number of training images, one colour a network, full "
+    "where pixels are in place and dashed where they were moved.",
+)
+def permuted(sheet, permuted):
+    rows = validated(permuted)
+    sheet.facts.append(sizes_of(permuted))
+    sheet.lines(sheet.axes(3.7), rows, "images", "accuracy", hue="architecture", style="permuted")
+    means = rows.groupby(["permuted", "architecture"])["accuracy"].mean()
+    said = [
+        f"with {WAYS[way]}, "
+        + joined([f"the {NETWORKS[name]} gets {percent(value, 1)}" for name, value in own.items()])
+        for way, own in means.unstack().iterrows()
     ]
+    return f"Of the validation images, {'; '.join(said)} right."
+
+
+@section.figure(
+    "Kernels where neighbours mean nothing",
+    shows="Accuracy on validation images by kernel size, with pixels of all images in place or "
+    "moved",
+    alt="Two lines of validation accuracy by kernel size, full where pixels are in place and "
+    "dashed where they were moved; level lines of the MLP, which has no kernels.",
+)
+def permuted_kernel_size(sheet, permuted_kernel_size, permuted):
+    rows = validated(permuted_kernel_size)
+    sizes = sorted(set(rows["kernel_size"]))
+    # The MLP has no kernels: as many images teach it the same at either end.
+    mlp = mlp_of_as_many(permuted_kernel_size, permuted)
+    level = [mlp.assign(kernel_size=size) for size in (sizes[0], sizes[-1])]
+    sheet.facts.append(sizes_of(permuted_kernel_size))
+    sheet.lines(
+        sheet.axes(3.5), pd.concat([rows, *level]), "kernel_size", "accuracy",
+        hue="architecture", style="permuted",
+    )  # fmt: skip
+    means = rows.groupby(["permuted", "kernel_size"])["accuracy"].mean()
+    said = [
+        f"with {WAYS[way]} {percent(own.iloc[0], 1)} with the smallest kernels and "
+        f"{percent(own.iloc[-1], 1)} with the largest"
+        for way, own in means.unstack().iterrows()
+    ]
+    return f"The {NETWORKS['cnn']} answers right {'; '.join(said)}."
+
+
+def mlp_of_as_many(permuted_kernel_size, permuted):
+    """Validation rows of the MLP trained on as many images as the networks with kernels."""
+    examples = permuted_kernel_size.loc[permuted_kernel_size["split"] == "train", "examples"]
+    trained = permuted[(permuted["split"] == "train") & permuted["examples"].isin(examples)]
+    rows = validated(permuted)
+    return rows[(rows["architecture"] == "mlp") & rows["images"].isin(trained["images"])]
+
+
+section.table(
+    "permuted",
+    "Validation accuracy by number of training images, mean over seeds",
+    lambda permuted: validated(permuted),
+    keys=("architecture", "images", "permuted"),
+    values=("accuracy",),
+)
+section.table(
+    "permuted-kernel-size",
+    "Validation accuracy of the convolutional network by the size of its kernels, mean over seeds",
+    lambda permuted_kernel_size: validated(permuted_kernel_size),
+    keys=("kernel_size", "permuted"),
+    values=("accuracy",),
+)

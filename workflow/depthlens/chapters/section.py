@@ -1,0 +1,230 @@
+"""A question of a chapter, declared in one file that is read from top to bottom.
+
+What stands in the file registers itself: sweeps (what is run), claims, figures and tables of the
+page. Functions name what they read by their parameters: tables of sweeps, or what else the chapter
+gives. `answers` runs them.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from depthlens.figures.sheet import Column
+from depthlens.ledger import Claim, Threshold
+from depthlens.sweep import Cell, Sweep
+
+Block = Mapping
+"""the block of a chapter in config.yaml"""
+
+
+@dataclass(frozen=True)
+class DeclaredClaim:
+    """A claim, and the function that measures it."""
+
+    claim: Claim
+    measure: Callable
+    networks: tuple[str, ...]
+    """architectures that it is about; all that there are, if none is named"""
+    per: tuple[str, ...]
+    """columns whose values are judged apart"""
+
+
+@dataclass(frozen=True)
+class DeclaredFigure:
+    """A figure, and the function that draws it and returns the sentence to be said."""
+
+    title: str
+    shows: str
+    alt: str
+    draw: Callable
+
+
+@dataclass(frozen=True)
+class DeclaredTable:
+    """A table of the page, and the function that gives its tidy rows."""
+
+    id: str
+    caption: str
+    rows: Callable
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Section:
+    """What is asked, and what registers itself below.
+
+    Parameters
+    ----------
+    module : str
+        `__name__` of the file, below `depthlens.chapters.{chapter}`.
+    title : str
+    text : str or sequence of str
+        Paragraphs: what was done and what it means, with every reduction of size.
+    columns : mapping of str to Column
+        How the chapter calls the columns of its tables.
+    unions : mapping of str to sequence of str
+        Names for several tables of the same columns, one below the other.
+    """
+
+    module: str
+    title: str
+    text: str | Sequence[str]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    unions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sweeps: dict[str, Callable[[Block], Sweep]] = field(default_factory=dict, init=False)
+    claims: dict[str, DeclaredClaim] = field(default_factory=dict, init=False)
+    figures: dict[str, DeclaredFigure] = field(default_factory=dict, init=False)
+    shown: list[DeclaredTable] = field(default_factory=list, init=False)
+
+    @property
+    def chapter(self) -> str:
+        """Name of the chapter: the package of the file."""
+        return self.module.split(".")[-2]
+
+    @property
+    def name(self) -> str:
+        """Name of the section: the file."""
+        return self.module.split(".")[-1]
+
+    @property
+    def explanation(self) -> Sequence[str]:
+        """The paragraphs of its text."""
+        return (self.text,) if isinstance(self.text, str) else tuple(self.text)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """What its functions read, in the order in which they first do."""
+        functions = [
+            *(declared.measure for declared in self.claims.values()),
+            *(declared.draw for declared in self.figures.values()),
+            *(declared.rows for declared in self.shown),
+        ]
+        read = [name for function in functions for name in parameters(function)]
+        return tuple(
+            dict.fromkeys(part for name in read for part in self.unions.get(name, (name,)))
+        )
+
+    def sweep(
+        self,
+        name: str,
+        experiment: str,
+        *,
+        cells: Callable[[Block], Iterable[Cell]],
+        settings: Callable[[Block], Mapping],
+        tables: Sequence[str] = (),
+    ) -> None:
+        """Declare what is run: see `depthlens.sweep.Sweep`.
+
+        Parameters
+        ----------
+        name : str
+        experiment : str
+            Module below the chapter's `experiments`.
+        cells, settings : callables
+            Of the chapter's block.
+        tables : sequence of str
+            What the experiment fills, where that is not one table of the sweep's name.
+        """
+        self.sweeps[name] = lambda block: Sweep(
+            name=name,
+            experiment=f"{self.chapter}.experiments.{experiment}",
+            cells=list(cells(block)),
+            settings=settings(block),
+            tables=tables,
+        )
+
+    def claim(
+        self,
+        statement: str,
+        *,
+        source: str,
+        measure: str,
+        networks: Sequence[str] = (),
+        per: Sequence[str] = ("dataset",),
+        over_seeds: bool = True,
+        **bounds: float,
+    ) -> Callable[[Callable], Callable]:
+        """Register a function that measures a claim; the claim's id is the function's name.
+
+        The function returns one value a seed, a Series or a list, of which the mean counts, or a
+        `Measurement`. It raises NotTestableError where the tables cannot speak to the claim; a
+        column or level of a table that is missing is taken for that, too.
+
+        Parameters
+        ----------
+        statement, source, measure : str
+            See `depthlens.ledger.Claim`.
+        networks : sequence of str
+            Architectures that it is about: it is given their rows only.
+        per : sequence of str
+            Columns whose values are judged apart: the function gets the rows of one of them.
+        over_seeds : bool
+            Whether the value is a mean over seeds, which the measure then says.
+        **bounds : float
+            Of the threshold: `above`, `at_least`, `below`, `at_most`.
+        """
+
+        def register(function: Callable) -> Callable:
+            id = function.__name__.replace("_", "-")
+            claim = Claim(
+                chapter=self.chapter,
+                id=id,
+                statement=statement,
+                source=source,
+                measure=f"{measure}, mean over seeds" if over_seeds else measure,
+                threshold=Threshold(**bounds),
+            )
+            return self._keep(
+                self.claims, id, DeclaredClaim(claim, function, tuple(networks), tuple(per))
+            )
+
+        return register
+
+    def figure(self, title: str, *, shows: str = "", alt: str) -> Callable[[Callable], Callable]:
+        """Register a function that draws on a `Sheet` and returns the sentence to be said.
+
+        Its name is the figure's; its first parameter is the sheet.
+
+        Parameters
+        ----------
+        title : str
+            The subject of the finding.
+        shows : str
+            What is shown; the frame adds below it what was trained and what intervals mean.
+        alt : str
+            What is to be seen, for who does not see it.
+        """
+
+        def register(function: Callable) -> Callable:
+            declared = DeclaredFigure(title, shows, alt, function)
+            return self._keep(self.figures, function.__name__, declared)
+
+        return register
+
+    def table(
+        self, id: str, caption: str, rows: Callable, *, keys: Sequence[str], values: Sequence[str]
+    ) -> None:
+        """Declare a table of the page: means over seeds of some values, by some keys.
+
+        Parameters
+        ----------
+        id, caption : str
+        rows : callable
+            Gives tidy rows; with a column `seed`, their means are shown, with intervals and the
+            number of seeds; without, they are shown as they are.
+        keys, values : sequences of str
+            Columns.
+        """
+        self.shown.append(DeclaredTable(id, caption, rows, tuple(keys), tuple(values)))
+
+    def _keep(self, where: dict, name: str, declared: object) -> Callable:
+        if name in where:
+            raise ValueError(f"section {self.name}: {name} is declared twice")
+        where[name] = declared
+        return declared.measure if isinstance(declared, DeclaredClaim) else declared.draw
+
+
+def parameters(function: Callable) -> list[str]:
+    """What a function reads: its parameters, without the sheet that it draws on."""
+    return [name for name in inspect.signature(function).parameters if name != "sheet"]

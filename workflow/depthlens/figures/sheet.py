@@ -1,0 +1,201 @@
+"""A figure as a section draws it: seaborn on tidy tables, in our style, with our intervals."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from depthlens import intervals
+from depthlens.figures import plots, style
+from depthlens.figures.style import Drawing
+from depthlens.prose import percent
+
+_LINE = 112
+"""characters of a line below the title"""
+_MOST_TICKS = 12
+
+
+class Column(NamedTuple):
+    """How a column of tidy tables is called, and how its values are written and coloured."""
+
+    title: str
+    write: Callable[[Any], str] = str
+    colours: Mapping[Any, str] = {}
+    """of its values, in the order in which they are shown; the palette, where it is empty"""
+    share: bool = False
+    """between 0 and 1: axes are in percent, and intervals end there"""
+
+
+class Sheet:
+    """A figure that is being drawn.
+
+    Parameters
+    ----------
+    title : str
+        The subject of the finding.
+    shows : str
+        What is shown; may have several lines.
+    confidence_level : float
+        Of the intervals around means.
+    columns : mapping of str to Column
+        How columns are called and coloured.
+    """
+
+    def __init__(
+        self, title: str, shows: str, *, confidence_level: float, columns: Mapping[str, Column]
+    ) -> None:
+        self.title, self.shows, self.confidence_level = title, shows, confidence_level
+        self.facts: list[str] = []
+        """what was trained and how often, and what else stands below what is shown"""
+        self.labels: dict[str, str] = {}
+        """`xlabel` and `ylabel` of axes that panels share, and a `note`; see `style.frame`"""
+        self.figure: Figure | None = None
+        self._columns = columns
+        self._intervals = ""
+        self._legend: dict = {}
+
+    def axes(self, height: float, *, rows: int = 1, columns: int = 1, **options: Any) -> Any:
+        """Empty axes, `height` inches in all: one, or an array (rows, columns) of them."""
+        self.figure, axes = style.canvas(height, rows=rows, columns=columns, **options)
+        return axes[0, 0] if rows == columns == 1 else axes
+
+    def panels(
+        self, table: pd.DataFrame, by: str, height: float, *, most_columns: int = 3, **options: Any
+    ) -> Iterator[tuple[Axes, Any, pd.DataFrame]]:
+        """A panel for each value of a column: axes, value and its rows.
+
+        Parameters
+        ----------
+        table : DataFrame
+        by : str
+        height : float
+            Inches of a row of panels.
+        most_columns : int
+        **options
+            See matplotlib's `subplots`.
+        """
+        values = self.levels(table, by)
+        rows, columns = plots.grid_shape(len(values), most_columns=most_columns)
+        options = {"sharey": True, **options}
+        self.figure, axes = style.canvas(height * rows, rows=rows, columns=columns, **options)
+        for ax in axes.flat[len(values) :]:
+            ax.set_axis_off()
+        for ax, value in zip(axes.flat, values, strict=False):
+            ax.set_title(self.column(by).write(value))
+            yield ax, value, table[table[by] == value]
+
+    def column(self, name: str) -> Column:
+        """How a column is called; by its name, where nothing is declared."""
+        return self._columns.get(name, Column(name.replace("_", " ")))
+
+    def levels(self, table: pd.DataFrame, column: str) -> list:
+        """Values of a column in the order in which they are shown."""
+        there = list(dict.fromkeys(table[column]))
+        known = [value for value in self.column(column).colours if value in there]
+        rest = [value for value in there if value not in known]
+        return known + (sorted(rest) if not known else rest)
+
+    def colours(self, table: pd.DataFrame, column: str) -> dict[str, str]:
+        """Colour of each value of a column, by how it is written."""
+        declared, levels = self.column(column), self.levels(table, column)
+        plain = dict(zip(levels, style.palette(levels), strict=True))
+        return {declared.write(v): declared.colours.get(v, plain[v]) for v in levels}
+
+    def interval(self, values: pd.Series) -> tuple[float, float]:
+        """Student's t interval of the mean, as seaborn's `errorbar` takes it."""
+        return intervals.mean(values, confidence_level=self.confidence_level)
+
+    def lines(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
+        """Means over seeds as lines, with the bands of their intervals.
+
+        Parameters
+        ----------
+        ax : Axes
+        table : DataFrame
+            One row an observation.
+        x, y : str
+        **roles
+            Columns as `hue` and `style`; other options of seaborn's `lineplot`.
+        """
+        options = {"markers": True, "markersize": 4.5, "markeredgewidth": 0} | roles
+        if "style" not in roles:
+            options["marker"] = options.pop("markers") and "o"
+        self._draw(sns.lineplot, ax, table, x, y, err_kws={"alpha": 0.14, "lw": 0}, **options)
+        self._intervals = "bands"
+        places = sorted(set(table[x]))
+        if len(places) <= _MOST_TICKS:
+            ax.set_xticks(places, [self.column(x).write(place) for place in places])
+
+    def points(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
+        """Means over seeds as points with bars of their intervals, one place a category."""
+        options = {"dodge": 0.45 if "hue" in roles else False, "linestyle": "none"} | roles
+        options = {"markersize": 4.5, "err_kws": {"linewidth": 1.1}} | options
+        self._draw(sns.pointplot, ax, table, x, y, **options)
+        self._intervals = "bars"
+
+    def bars(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
+        """Means over seeds as bars, with their intervals, one place a category."""
+        options = {"err_kws": {"linewidth": 1.1, "color": style.INK}, "saturation": 1} | roles
+        self._draw(sns.barplot, ax, table, x, y, **options)
+        self._intervals = "bars"
+
+    def _draw(
+        self, plot: Callable, ax: Axes, table: pd.DataFrame, x: str, y: str, **options: Any
+    ) -> None:
+        table = table.copy()
+        for role in ("hue", "style"):
+            if name := options.get(role):
+                levels = [self.column(name).write(value) for value in self.levels(table, name)]
+                options[f"{role}_order"] = levels
+                if role == "hue":
+                    options["palette"] = self.colours(table, name)
+                table[name] = table[name].map(self.column(name).write)
+        value = x if options.get("orient") in ("y", "h") else y
+        plot(table, x=x, y=y, errorbar=self._interval_of(value), ax=ax, **options)
+        for name, axis in ((x, ax.xaxis), (y, ax.yaxis)):
+            axis.set_label_text(self.column(name).title)
+            if self.column(name).share:
+                plots.percent_axis(axis)
+
+    def _interval_of(self, name: str) -> Callable[[pd.Series], tuple[float, float]]:
+        if not self.column(name).share:
+            return self.interval
+        return lambda values: tuple(np.clip(self.interval(values), 0, 1))
+
+    def legend(self, **options: Any) -> None:
+        """How the legend below the axes is made: options of matplotlib's, such as `ncols`."""
+        self._legend = options
+
+    def drawing(self, sentence: str, alt: str) -> Drawing:
+        """The finished figure, with its title, what it shows, and one legend for all axes."""
+        figure = self.figure
+        entries: dict[str, Any] = {}
+        for ax in figure.axes:
+            if len(figure.axes) > 1:
+                ax.label_outer()
+            if legend := ax.get_legend():
+                names = [text.get_text() for text in legend.get_texts()]
+                entries |= dict(zip(names, legend.legend_handles, strict=True))
+                legend.remove()
+        headings = {name for name in entries if name in self._columns}
+        entries = {name: handle for name, handle in entries.items() if name not in headings}
+        if entries or "handles" in self._legend:
+            options = {"handles": list(entries.values()), "labels": list(entries)}
+            options |= {"loc": "outside lower center", "ncols": min(4, len(entries) or 4)}
+            figure.legend(**options | self._legend)
+        facts = list(self.facts)
+        if self._intervals:
+            level = percent(self.confidence_level)
+            facts.append(f"{self._intervals}: {level} intervals of the mean over seeds")
+        said = " · ".join(facts)
+        said = said[:1].upper() + said[1:]
+        # Not at the spaces that glue a number to its unit.
+        lines = [textwrap.fill(line, _LINE) for line in (self.shows, said) if line]
+        subtitle = "\n".join(lines)
+        style.frame(figure, title=self.title, subtitle=subtitle, **self.labels)
+        return Drawing(figure, self.title, sentence, alt)
