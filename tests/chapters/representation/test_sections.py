@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthlens.chapters.representation import contents, data_size, depth, embedding, errors, kernels
+from depthlens.chapters import answers as frame
+from depthlens.chapters.representation import data_size, depth, embedding, errors, kernels
+from depthlens.chapters.representation.contents import CHAPTER
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
 
@@ -117,12 +119,13 @@ def tables(**options):
 
 
 def findings(section, found):
-    return {(finding.id, finding.dataset): finding for finding in section.evaluate(found, **LEVEL)}
+    judged = frame.findings(section.section, found, **LEVEL)
+    return {(finding.id, finding.dataset): finding for finding in judged}
 
 
 def test_a_power_law_is_found_again():
     images = np.array([10.0, 100.0, 1000.0])
-    factor, exponent, explained = data_size.power_law(images, 3 * images**-0.4)
+    factor, exponent, explained = data_size.fit(images, 3 * images**-0.4)
     assert (factor, exponent, explained) == pytest.approx((3, -0.4, 1))
 
 
@@ -164,17 +167,17 @@ def test_filters_that_become_smooth(smooth):
     found["convnet_kernels"] = filters(smooth=smooth)
     finding = findings(kernels, found)["filters-become-smooth", "mnist"]
     values = [
-        kernels.roughness(kernels.filters_of(found["convnet_kernels"], seed, "after"))
-        - kernels.roughness(kernels.filters_of(found["convnet_kernels"], seed, "before"))
-        for seed in (1, 2)
+        kernels.roughness(kernels.filters_of(rows[rows["moment"] == "after"]))
+        - kernels.roughness(kernels.filters_of(rows[rows["moment"] == "before"]))
+        for _, rows in found["convnet_kernels"].groupby("seed")
     ]
     assert finding.value == pytest.approx(np.mean(values))
     assert (finding.verdict == SUPPORTED) == (np.mean(values) < 0)
 
 
-def test_pairs_of_classes_have_places():
-    matrix = np.array([[9, 3, 0], [1, 9, 2], [0, 2, 9]])  # 0 with 1: 4, 1 with 2: 4, 0 with 2: 0
-    assert [errors.pair_rank(matrix, *pair) for pair in ((0, 1), (1, 2), (0, 2))] == [1, 1, 3]
+def test_pairs_of_classes_are_counted_both_ways():
+    matrix = pd.DataFrame([[9, 3, 0], [1, 9, 2], [0, 2, 9]])
+    assert errors.pairs(matrix).to_dict() == {(0, 1): 4, (1, 2): 4, (0, 2): 0}
 
 
 def test_confused_digits_are_found():
@@ -222,25 +225,19 @@ def test_one_share_says_nothing_of_more():
 
 
 @pytest.mark.parametrize("options", [{}, {"seeds": (1,)}, {"shares": (1.0,)}, {"wrong": 0}])
-def test_every_section_draws_its_figures_and_tables(options):
-    found = tables(**options)
-    for part in contents.SECTIONS:
-        section = {
-            "data_size": data_size, "kernels": kernels, "errors": errors, "embedding": embedding,
-            "depth": depth,
-        }[part.name]  # fmt: skip
-        own = {name: found[name] for name in part.tables}
-        with style.styled():
-            drawn = section.draw(own, **LEVEL)
-        assert set(drawn) == set(part.figures)
+def test_every_section_draws_its_figures_and_tables(options, tmp_path):
+    for section in CHAPTER.sections:
+        drawn = dict(frame.drawings(section, tables(**options), **LEVEL))
+        assert set(drawn) == set(section.figures)
         assert all(drawing.sentence.endswith(".") and drawing.alt for drawing in drawn.values())
-        assert section.report_tables(own, **LEVEL)
+        for drawing in drawn.values():
+            style.save(drawing.figure, tmp_path / "figure", dpi=40)
+        assert frame.report_tables(section, tables(**options), **LEVEL)
 
 
 def test_sentences_say_what_was_found():
-    with style.styled():
-        loss = data_size.draw(tables(exponent=-0.5), **LEVEL)["loss_by_images"]
-        wrong = errors.draw(tables(wrong=2), **LEVEL)["errors"]
+    loss = dict(frame.drawings(data_size.section, tables(exponent=-0.5), **LEVEL))["loss_by_images"]
+    wrong = dict(frame.drawings(errors.section, tables(wrong=2), **LEVEL))["errors"]
     assert "leave 32\u00a0% of the test loss" in loss.sentence
     assert "5.0\u00a0% of the answers of net on mnist" in wrong.sentence
 
@@ -251,7 +248,7 @@ def test_cells_of_both_networks_are_asked_for():
         "convnet": {"dataset": "mnist", "architecture": "a", "train_examples": 400},
         "resnet": {"dataset": "shapes", "architecture": "b", "train_examples": 800},
     }  # fmt: skip
-    convnet, resnet = contents.sweeps(block)
+    convnet, resnet = CHAPTER.sweeps(block)
     assert len(convnet.cells) == 4 and convnet.settings["references"] == 100
     assert resnet.tables == ("resnet", "resnet_kernels", "resnet_embedding", "resnet_pictures")
     assert "dataset" not in resnet.settings["recipe"]

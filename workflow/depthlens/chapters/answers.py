@@ -33,16 +33,15 @@ def findings(section: Section, tables: Tables, *, confidence_level: float) -> li
     confidence_level : float
         Of the intervals.
     """
-    tables = _with_unions(section, tables)
+    tables = _with_derived(section, tables)
     found = []
     # Claims about one table stand together, dataset by dataset.
-    for (first, per), claims in groupby(
-        section.claims.values(), key=lambda claim: (parameters(claim.measure)[0], claim.per)
+    for first, claims in groupby(
+        section.claims.values(), key=lambda declared: parameters(declared.measure)[0]
     ):
         claims = list(claims)
-        for values, _ in tables[first].groupby(list(per), sort=False):
-            which = dict(zip(per, values, strict=True))
-            own = {name: _rows(table, which) for name, table in tables.items()}
+        for value in dict.fromkeys(tables[first][section.per]):
+            own = {name: _rows(table, section.per, value) for name, table in tables.items()}
             found += [_finding(section, claim, own, first, confidence_level) for claim in claims]
     return found
 
@@ -58,14 +57,10 @@ def _named(section: Section, networks: Sequence[str]) -> str:
     return joined([write(name) for name in networks])
 
 
-def _rows(table: object, which: Mapping[str, object]) -> object:
-    """The rows of a table that have some values, in those columns that it has."""
-    if not isinstance(table, pd.DataFrame):
-        return table
-    for column, value in which.items():
-        if column in table:
-            table = table[table[column] == value]
-    return table
+def _rows(table: object, column: str, value: object) -> object:
+    """The rows of a table with a value, where it has that column."""
+    has = isinstance(table, pd.DataFrame) and column in table
+    return table[table[column] == value] if has else table
 
 
 def _finding(
@@ -114,7 +109,7 @@ def drawings(
     section: Section, tables: Tables, *, confidence_level: float
 ) -> Iterator[tuple[str, Drawing]]:
     """Every figure of a section by name, one after the other; see `findings`."""
-    tables = _with_unions(section, tables)
+    tables = _with_derived(section, tables)
     for name, declared in section.figures.items():
         with style.styled():
             sheet = Sheet(
@@ -130,14 +125,14 @@ def drawings(
 
 def report_tables(section: Section, tables: Tables, *, confidence_level: float) -> list[Table]:
     """What the page shows beside the figures; see `findings`."""
-    tables = _with_unions(section, tables)
+    tables = _with_derived(section, tables)
     found = []
     for declared in section.shown:
         rows = declared.rows(**{name: tables[name] for name in parameters(declared.rows)})
         keys = {key: section.columns.get(key, Column(key)) for key in declared.keys}
         values = {name: section.columns.get(name, Column(name)) for name in declared.values}
         columns = [column.title for column in keys.values()]
-        if "seed" not in rows:
+        if "seed" not in rows or "seed" in keys:
             columns += [column.title for column in values.values()]
             cells = [
                 [_cell(row[name], column) for name, column in (keys | values).items()]
@@ -185,9 +180,9 @@ def _cell(value: object, column: Column) -> Cell:
     return Cell(column.write(value), int(value) if is_number else None)
 
 
-def _with_unions(section: Section, tables: Tables) -> Tables:
-    unions = {
-        name: pd.concat([tables[part] for part in parts], ignore_index=True)
-        for name, parts in section.unions.items()
-    }
-    return {**tables, **unions}
+def _with_derived(section: Section, tables: Tables) -> Tables:
+    """The tables, and those that the section derives of them, in the order of their declaration."""
+    found = dict(tables)
+    for name, function in section.derive.items():
+        found[name] = function(**{part: found[part] for part in parameters(function)})
+    return found

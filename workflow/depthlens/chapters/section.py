@@ -6,7 +6,7 @@ gives. `answers` runs them.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from depthlens.figures.sheet import Column
@@ -25,8 +25,6 @@ class DeclaredClaim:
     measure: Callable
     networks: tuple[str, ...]
     """architectures that it is about; all that there are, if none is named"""
-    per: tuple[str, ...]
-    """columns whose values are judged apart"""
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,17 @@ class Section:
         Paragraphs: what was done and what it means, with every reduction of size.
     columns : mapping of str to Column
         How the chapter calls the columns of its tables.
-    unions : mapping of str to sequence of str
-        Names for several tables of the same columns, one below the other.
+    per : str
+        Column whose values are judged apart: a claim is given the rows of one of them.
     """
 
     module: str
     title: str
     text: str | Sequence[str]
     columns: Mapping[str, Column] = field(default_factory=dict)
-    unions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    per: str = "dataset"
     sweeps: dict[str, Callable[[Block], Sweep]] = field(default_factory=dict, init=False)
+    derive: dict[str, Callable] = field(default_factory=dict, init=False)
     claims: dict[str, DeclaredClaim] = field(default_factory=dict, init=False)
     figures: dict[str, DeclaredFigure] = field(default_factory=dict, init=False)
     shown: list[DeclaredTable] = field(default_factory=list, init=False)
@@ -100,10 +99,16 @@ class Section:
             *(declared.draw for declared in self.figures.values()),
             *(declared.rows for declared in self.shown),
         ]
-        read = [name for function in functions for name in parameters(function)]
-        return tuple(
-            dict.fromkeys(part for name in read for part in self.unions.get(name, (name,)))
-        )
+        return tuple(dict.fromkeys(self._sources(functions)))
+
+    def _sources(self, functions: Iterable[Callable]) -> Iterator[str]:
+        """Tables that functions read themselves, or by what is derived."""
+        for function in functions:
+            for name in parameters(function):
+                if name in self.derive:
+                    yield from self._sources([self.derive[name]])
+                else:
+                    yield name
 
     def sweep(
         self,
@@ -134,6 +139,10 @@ class Section:
             tables=tables,
         )
 
+    def derived(self, function: Callable) -> Callable:
+        """Register a function that makes a table of others: it is read by the function's name."""
+        return self._keep(self.derive, function.__name__, function, function)
+
     def claim(
         self,
         statement: str,
@@ -141,7 +150,6 @@ class Section:
         source: str,
         measure: str,
         networks: Sequence[str] = (),
-        per: Sequence[str] = ("dataset",),
         over_seeds: bool = True,
         **bounds: float,
     ) -> Callable[[Callable], Callable]:
@@ -157,8 +165,6 @@ class Section:
             See `depthlens.ledger.Claim`.
         networks : sequence of str
             Architectures that it is about: it is given their rows only.
-        per : sequence of str
-            Columns whose values are judged apart: the function gets the rows of one of them.
         over_seeds : bool
             Whether the value is a mean over seeds, which the measure then says.
         **bounds : float
@@ -175,9 +181,8 @@ class Section:
                 measure=f"{measure}, mean over seeds" if over_seeds else measure,
                 threshold=Threshold(**bounds),
             )
-            return self._keep(
-                self.claims, id, DeclaredClaim(claim, function, tuple(networks), tuple(per))
-            )
+            declared = DeclaredClaim(claim, function, tuple(networks))
+            return self._keep(self.claims, id, declared, function)
 
         return register
 
@@ -198,7 +203,7 @@ class Section:
 
         def register(function: Callable) -> Callable:
             declared = DeclaredFigure(title, shows, alt, function)
-            return self._keep(self.figures, function.__name__, declared)
+            return self._keep(self.figures, function.__name__, declared, function)
 
         return register
 
@@ -211,18 +216,18 @@ class Section:
         ----------
         id, caption : str
         rows : callable
-            Gives tidy rows; with a column `seed`, their means are shown, with intervals and the
-            number of seeds; without, they are shown as they are.
+            Gives tidy rows. Where they have a column `seed` that is no key, means over seeds are
+            shown, with intervals and the number of seeds; else rows as they are.
         keys, values : sequences of str
             Columns.
         """
         self.shown.append(DeclaredTable(id, caption, rows, tuple(keys), tuple(values)))
 
-    def _keep(self, where: dict, name: str, declared: object) -> Callable:
+    def _keep(self, where: dict, name: str, declared: object, function: Callable) -> Callable:
         if name in where:
             raise ValueError(f"section {self.name}: {name} is declared twice")
         where[name] = declared
-        return declared.measure if isinstance(declared, DeclaredClaim) else declared.draw
+        return function
 
 
 def parameters(function: Callable) -> list[str]:

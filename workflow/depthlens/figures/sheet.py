@@ -9,13 +9,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from depthlens import intervals
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.prose import percent
 
-_LINE = 112
+_LINE = 126
 """characters of a line below the title"""
 _MOST_TICKS = 12
 
@@ -58,6 +59,7 @@ class Sheet:
         self._columns = columns
         self._intervals = ""
         self._legend: dict = {}
+        self._roles: set[str] = set()
 
     def axes(self, height: float, *, rows: int = 1, columns: int = 1, **options: Any) -> Any:
         """Empty axes, `height` inches in all: one, or an array (rows, columns) of them."""
@@ -94,11 +96,12 @@ class Sheet:
         return self._columns.get(name, Column(name.replace("_", " ")))
 
     def levels(self, table: pd.DataFrame, column: str) -> list:
-        """Values of a column in the order in which they are shown."""
+        """Values of a column as they are shown: as their colours, numbers ascending, or as met."""
         there = list(dict.fromkeys(table[column]))
         known = [value for value in self.column(column).colours if value in there]
         rest = [value for value in there if value not in known]
-        return known + (sorted(rest) if not known else rest)
+        is_text = any(isinstance(value, str) for value in rest)
+        return known + (rest if is_text else sorted(rest))
 
     def colours(self, table: pd.DataFrame, column: str) -> dict[str, str]:
         """Colour of each value of a column, by how it is written."""
@@ -125,11 +128,16 @@ class Sheet:
         options = {"markers": True, "markersize": 4.5, "markeredgewidth": 0} | roles
         if "style" not in roles:
             options["marker"] = options.pop("markers") and "o"
-        self._draw(sns.lineplot, ax, table, x, y, err_kws={"alpha": 0.14, "lw": 0}, **options)
-        self._intervals = "bands"
+        self._intervals = "bars" if options.get("err_style") == "bars" else "bands"
+        of_intervals = {
+            "bands": {"alpha": 0.14, "linewidth": 0},
+            "bars": {"elinewidth": 1.1, "capsize": 2},
+        }
+        self._draw(sns.lineplot, ax, table, x, y, err_kws=of_intervals[self._intervals], **options)
         places = sorted(set(table[x]))
         if len(places) <= _MOST_TICKS:
             ax.set_xticks(places, [self.column(x).write(place) for place in places])
+            ax.xaxis.set_minor_locator(NullLocator())
 
     def points(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
         """Means over seeds as points with bars of their intervals, one place a category."""
@@ -155,6 +163,7 @@ class Sheet:
                 if role == "hue":
                     options["palette"] = self.colours(table, name)
                 table[name] = table[name].map(self.column(name).write)
+                self._roles.add(name)
         value = x if options.get("orient") in ("y", "h") else y
         plot(table, x=x, y=y, errorbar=self._interval_of(value), ax=ax, **options)
         for name, axis in ((x, ax.xaxis), (y, ax.yaxis)):
@@ -174,28 +183,42 @@ class Sheet:
     def drawing(self, sentence: str, alt: str) -> Drawing:
         """The finished figure, with its title, what it shows, and one legend for all axes."""
         figure = self.figure
+        _name_axes_once(figure)
         entries: dict[str, Any] = {}
         for ax in figure.axes:
-            if len(figure.axes) > 1:
-                ax.label_outer()
             if legend := ax.get_legend():
                 names = [text.get_text() for text in legend.get_texts()]
                 entries |= dict(zip(names, legend.legend_handles, strict=True))
                 legend.remove()
-        headings = {name for name in entries if name in self._columns}
-        entries = {name: handle for name, handle in entries.items() if name not in headings}
+        # Seaborn heads the entries of each role with the name of its column.
+        entries = {name: handle for name, handle in entries.items() if name not in self._roles}
         if entries or "handles" in self._legend:
             options = {"handles": list(entries.values()), "labels": list(entries)}
             options |= {"loc": "outside lower center", "ncols": min(4, len(entries) or 4)}
             figure.legend(**options | self._legend)
         facts = list(self.facts)
         if self._intervals:
-            level = percent(self.confidence_level)
-            facts.append(f"{self._intervals}: {level} intervals of the mean over seeds")
-        said = " · ".join(facts)
-        said = said[:1].upper() + said[1:]
+            bars = self._intervals if facts else self._intervals.capitalize()
+            facts.append(
+                f"{bars}: {percent(self.confidence_level)} intervals of the mean over seeds"
+            )
         # Not at the spaces that glue a number to its unit.
-        lines = [textwrap.fill(line, _LINE) for line in (self.shows, said) if line]
-        subtitle = "\n".join(lines)
+        lines = [*self.shows.splitlines(), " · ".join(facts)]
+        subtitle = "\n".join(textwrap.fill(line, _LINE) for line in lines if line)
         style.frame(figure, title=self.title, subtitle=subtitle, **self.labels)
         return Drawing(figure, self.title, sentence, alt)
+
+
+def _name_axes_once(figure: Figure) -> None:
+    """Leave a label out where the panel at the edge of the row or column says the same."""
+    placed = {}
+    for ax in figure.axes:
+        if spec := ax.get_subplotspec():
+            placed[spec.rowspan.start, spec.colspan.start] = ax
+    for (row, column), ax in placed.items():
+        first = placed.get((row, 0))
+        last = placed[max(place for place in placed if place[1] == column)]
+        if column and first and ax.get_ylabel() == first.get_ylabel():
+            ax.set_ylabel("")
+        if ax is not last and ax.get_xlabel() == last.get_xlabel():
+            ax.set_xlabel("")

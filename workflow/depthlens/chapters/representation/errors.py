@@ -4,198 +4,195 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
+import seaborn as sns
 
-from depthlens.chapters import comparing
-from depthlens.chapters.representation.networks import Tables, each, judged, seeds_and_images
-from depthlens.figures import plots, style
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Claim, Finding, NotTestableError
-from depthlens.prose import count, percent, shortened
-from depthlens.report.page import Cell, Table
-
-claim_of = comparing.claims_of("representation")
-_PAIRS = {"four-and-nine": ("4", "9"), "three-and-five": ("3", "5"), "zero-and-six": ("0", "6")}
-CLAIMS = tuple(
-    claim_of(
-        f"confused-{id}",
-        f"Among the digits that are confused most are {first} and {second}.",
-        "course material on representation learning",
-        "rank of the pair among all pairs of classes, by test images of one taken for the other, "
-        "all training images",
-        at_most=5,
-    )
-    for id, (first, second) in _PAIRS.items()
+from depthlens.chapters.representation.networks import (
+    COLUMNS,
+    COURSE,
+    both,
+    first_seed,
+    show_images,
+    sizes,
 )
-_GALLERY = 16
+from depthlens.chapters.section import Section
+from depthlens.figures import style
+from depthlens.ledger import NotTestableError
+from depthlens.prose import count, percent, shortened
+
+section = Section(
+    __name__,
+    title="What is confused",
+    text="Test images that the networks of all training images get wrong: those with the highest "
+    "loss, and how often which class is taken for which.",
+    columns=COLUMNS,
+    per="network",
+)
+GALLERY = 16
+"""images that are shown of each network"""
 
 
-def of_all_images(table: pd.DataFrame) -> pd.DataFrame:
-    """Answers of the networks that saw all training images."""
+@section.derived
+def answers(convnet, resnet):
+    """Of the networks that saw all training images."""
+    table = both(convnet, resnet)
     return table[table["share"] == 1]
 
 
-def confusion(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
-    """How often which class is taken for which: shape (n_classes, n_classes), labels in rows."""
+@section.derived
+def pictures(convnet_pictures, resnet_pictures):
+    return both(convnet_pictures, resnet_pictures)
+
+
+def confused(rows, classes):
+    """How often which class is taken for which: a row a label, a column a prediction."""
     counted = pd.crosstab(rows["label"], rows["prediction"])
-    return counted.reindex(index=classes, columns=classes, fill_value=0).to_numpy()
+    return counted.reindex(index=classes, columns=classes, fill_value=0)
 
 
-def classes_of(table: pd.DataFrame) -> list[str]:
-    """Names of the classes in the order of their names."""
-    return sorted(set(table["label"]) | set(table["prediction"]))
+def classes_of(answers):
+    """Names of the classes, sorted."""
+    return sorted(set(answers["label"]) | set(answers["prediction"]))
 
 
-def pair_rank(matrix: np.ndarray, first: int, second: int) -> int:
-    """Place of a pair of classes among all pairs, by images of one taken for the other: 1, 2, …
-
-    Pairs with as many images share the better place.
-    """
-    both = matrix + matrix.T
-    pairs = [both[i, j] for i, j in combinations(range(len(both)), 2)]
-    return 1 + sum(value > both[first, second] for value in pairs)
+def pairs(matrix):
+    """Images of one class taken for the other, of every pair of classes; most first."""
+    both_ways = matrix + matrix.T
+    found = {pair: both_ways.loc[pair] for pair in combinations(matrix.index, 2)}
+    return pd.Series(found).sort_values(ascending=False, kind="stable")
 
 
-def _measure(claim: Claim, table: pd.DataFrame) -> list[float]:
-    rows = of_all_images(table)
-    classes = classes_of(rows)
+def ranks(answers, *pair):
+    """Place of a pair of digits among all pairs, of every seed that has errors; ties share one."""
+    classes = classes_of(answers)
     # MNIST's classes are called "4 - four".
-    digits = [name.split(" ")[0] for name in classes]
-    pair = _PAIRS[claim.id.removeprefix("confused-")]
+    digits = {name.split(" ")[0]: name for name in classes}
     if not set(pair) <= set(digits):
         raise NotTestableError("the classes are not digits")
-    first, second = map(digits.index, pair)
-    ranks = []
-    for _, of_seed in rows.groupby("seed"):
-        matrix = confusion(of_seed, classes)
-        if np.trace(matrix) < matrix.sum():
-            ranks.append(pair_rank(matrix, first, second))
-    return ranks
+    of_seeds = [pairs(confused(rows, classes)) for _, rows in answers.groupby("seed")]
+    own = tuple(digits[digit] for digit in pair)
+    return [1 + int((found > found[own]).sum()) for found in of_seeds if found.any()]
 
 
-def evaluate(tables: Tables, *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against both networks."""
-    return judged(CLAIMS, _measure, tables, confidence_level=confidence_level)
+def claim(first, second):
+    """A claim that two digits are among those that are confused most."""
+    return section.claim(
+        f"Among the digits that are confused most are {first} and {second}.",
+        source=COURSE,
+        measure="rank of the pair among all pairs of classes, by test images of one taken for the "
+        "other, all training images",
+        at_most=5,
+    )
 
 
-def draw(tables: Tables, *, confidence_level: float) -> dict[str, Drawing]:
-    """A gallery of errors, and confusion matrices."""
-    answers = {title: of_all_images(table) for title, table in each(tables).items()}
-    return {
-        "errors": _gallery(answers, each(tables, "pictures")),
-        "confusion": _confusions(answers),
-    }
+@claim(4, 9)
+def confused_four_and_nine(answers):
+    return ranks(answers, "4", "9")
 
 
-def _gallery(answers: dict[str, pd.DataFrame], pictures: dict[str, pd.DataFrame]) -> Drawing:
-    figure, axes = style.canvas(3.1 * len(answers), rows=len(answers))
-    phrases = []
-    for ax, (title, table) in zip(axes[:, 0], answers.items(), strict=True):
-        seed = min(table["seed"])
-        own = table[table["seed"] == seed]
+@claim(3, 5)
+def confused_three_and_five(answers):
+    return ranks(answers, "3", "5")
+
+
+@claim(0, 6)
+def confused_zero_and_six(answers):
+    return ranks(answers, "0", "6")
+
+
+@section.figure(
+    "The worst errors",
+    shows="Test images that are wrong, the highest loss first: their class, and what the network "
+    "takes them for",
+    alt="Grids of test images, each with its class and the class that the network gave.",
+)
+def errors(sheet, answers, pictures):
+    sheet.facts.append(sizes(answers))
+    said = []
+    for ax, network, rows in sheet.panels(answers, "network", 3.1, most_columns=1):
+        own, known = first_seed(rows), first_seed(pictures[pictures["network"] == network])
         wrong = own[own["label"] != own["prediction"]].sort_values("loss", ascending=False)
-        shown = wrong[:_GALLERY]
-        known = pictures[title]
-        pixels = known[known["seed"] == seed].set_index("example_id")
-        ax.set_title(f"{title}: {len(shown)} of {count(len(wrong))} errors, seed {seed}")
-        if shown.empty:
-            ax.set_axis_off()
-        else:
-            plots.image_grid(
-                ax,
-                np.stack([_image(pixels.loc[example]) for example in shown["example_id"]]),
-                columns=8,
-                captions=[
-                    (shortened(row.label, 12), f"as {shortened(row.prediction, 12)}")
-                    for row in shown.itertuples()
-                ],
-                frames=[style.WRONG] * len(shown),
-                caption_height=0.52,
+        shown = wrong[:GALLERY]
+        ax.set_title(
+            f"{network}: {len(shown)} of {count(len(wrong))} errors, seed {own['seed'].iloc[0]}"
+        )
+        show_images(
+            ax,
+            known,
+            shown["example_id"],
+            columns=8,
+            captions=[
+                (shortened(row.label, 12), f"as {shortened(row.prediction, 12)}")
+                for row in shown.itertuples()
+            ],
+            frames=[style.WRONG] * len(shown),
+            caption_height=0.52,
+        )
+        share = (rows["label"] != rows["prediction"]).mean()
+        said.append(f"{percent(share, 1)} of the answers of {network}")
+    return f"Wrong are {' and '.join(said)}."
+
+
+@section.figure(
+    "Which class is taken for which",
+    shows="Test images of the class of a row that are wrong, mean over seeds",
+    alt="Matrices of classes, darker where more images of the row's class get the column's.",
+)
+def confusion(sheet, answers):
+    sheet.facts.append(sizes(answers))
+    said = []
+    for ax, network, rows in sheet.panels(answers, "network", 4.4, sharey=False):
+        classes = classes_of(rows)
+        matrix = confused(rows, classes) / rows["seed"].nunique()
+        # What is right is left white, or it would outshine all else.
+        wrong = matrix.mask(np.eye(len(classes), dtype=bool))
+        names = [shortened(name, 12) for name in classes]
+        said_of = wrong.map(lambda value: f"{value:.1f}" if value >= 0.05 else "")
+        sns.heatmap(
+            wrong,
+            ax=ax,
+            cmap="Blues",
+            vmin=0,
+            vmax=max(wrong.max().max(), 1e-9),
+            cbar=False,
+            square=True,
+            annot=said_of if len(classes) <= 12 else False,
+            fmt="",
+            annot_kws={"size": 6.5},
+        )
+        ax.set(xlabel="class that the network gives", ylabel="class")
+        ax.grid(visible=False)
+        ax.set_xticks(ax.get_xticks(), names, rotation=45, ha="right", rotation_mode="anchor")
+        ax.set_yticks(ax.get_yticks(), names, rotation=0)
+        label, prediction = wrong.stack().idxmax()
+        if wrong.loc[label, prediction]:
+            said.append(
+                f"{network} most often takes {label} for {prediction} "
+                f"({wrong.loc[label, prediction]:.1f} images)"
             )
-        share = (table["label"] != table["prediction"]).mean()
-        phrases.append(f"{percent(share, 1)} of the answers of {title}")
-    title = "The worst errors"
-    sizes = "; ".join(f"{name}: {seeds_and_images(table)}" for name, table in answers.items())
-    style.frame(
-        figure,
-        title=title,
-        subtitle="Test images that are wrong, the highest loss first: their class, and what the "
-        f"network takes them for\n{sizes}",
-    )
-    alt = "Grids of test images, each with its class and the class that the network gave."
-    return Drawing(figure, title, f"Wrong are {' and '.join(phrases)}.", alt)
+    return f"{'; '.join(said)}." if said else "There is no error."
 
 
-def _image(row: pd.Series) -> np.ndarray:
-    return np.asarray(row["pixels"], np.uint8).reshape(1, row["height"], row["width"])
-
-
-def _confusions(answers: dict[str, pd.DataFrame]) -> Drawing:
-    figure, axes = style.canvas(4.4, columns=len(answers))
-    phrases = []
-    for ax, (title, table) in zip(axes[0], answers.items(), strict=True):
-        classes = classes_of(table)
-        matrix = confusion(table, classes) / table["seed"].nunique()
-        _matrix(ax, matrix, classes)
-        ax.set_title(title)
-        wrong = matrix * (1 - np.eye(len(classes)))
-        label, prediction = np.unravel_index(wrong.argmax(), wrong.shape)
-        if wrong.sum():
-            phrases.append(
-                f"{title} most often takes {classes[label]} for {classes[prediction]} "
-                f"({wrong[label, prediction]:.1f} images)"
+@section.derived
+def confused_pairs(answers):
+    """The ten pairs that each network confuses most."""
+    tables = []
+    for network, rows in answers.groupby("network", sort=False):
+        found = pairs(confused(rows, classes_of(rows)) / rows["seed"].nunique())[:10]
+        first, second = zip(*found.index, strict=True)
+        place = range(1, len(found) + 1)
+        tables.append(
+            pd.DataFrame(
+                {"network": network, "place": place, "label": first, "other": second,
+                 "confused": found.to_numpy()}
             )
-    axes[0, 0].set_ylabel("class")
-    title = "Which class is taken for which"
-    sizes = "; ".join(f"{name}: {seeds_and_images(table)}" for name, table in answers.items())
-    style.frame(
-        figure,
-        title=title,
-        subtitle=f"Test images of the class of a row that are wrong, mean over seeds\n{sizes}",
-        xlabel="class that the network gives",
-    )
-    sentence = f"{'; '.join(phrases)}." if phrases else "There is no error."
-    alt = "Matrices of classes, darker where more images of the row's class get the column's."
-    return Drawing(figure, title, sentence, alt)
+        )  # fmt: skip
+    return pd.concat(tables)
 
 
-def _matrix(ax: Axes, matrix: np.ndarray, classes: list[str]) -> None:
-    """Errors as shades; what is right is left white, or it would outshine all else."""
-    wrong = np.where(np.eye(len(classes), dtype=bool), np.nan, matrix)
-    ax.imshow(wrong, cmap="Blues", vmin=0, vmax=max(np.nanmax(wrong), 1e-9))
-    names = [shortened(name, 12) for name in classes]
-    ax.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(classes)), names)
-    ax.grid(visible=False)
-    if len(classes) <= 12:
-        for (row, column), value in np.ndenumerate(wrong):
-            if value >= 0.05:
-                dark = value > 0.6 * np.nanmax(wrong)
-                ax.text(
-                    column, row, f"{value:.1f}", ha="center", va="center", fontsize=6.5,
-                    color="white" if dark else style.INK,
-                )  # fmt: skip
-
-
-def report_tables(tables: Tables, *, confidence_level: float) -> list[Table]:
-    """Pairs of classes that are confused most."""
-    rows = []
-    for title, table in each(tables).items():
-        own = of_all_images(table)
-        classes = classes_of(own)
-        both = confusion(own, classes) / own["seed"].nunique()
-        both = both + both.T
-        pairs = sorted(combinations(range(len(classes)), 2), key=lambda pair: -both[pair])
-        for rank, (i, j) in enumerate(pairs[:10], start=1):
-            rows.append(
-                [
-                    Cell(title),
-                    Cell(str(rank), rank),
-                    Cell(classes[i]),
-                    Cell(classes[j]),
-                    Cell(f"{both[i, j]:.1f}", float(both[i, j])),
-                ]
-            )
-    columns = ["network", "place", "class", "and class", "images a seed"]
-    caption = "Pairs of classes by test images of one taken for the other, mean over seeds"
-    return [Table(id="table-confusion", caption=caption, columns=columns, rows=rows)]
+section.table(
+    "confusion",
+    "Pairs of classes by test images of one taken for the other, mean over seeds",
+    lambda confused_pairs: confused_pairs,
+    keys=["network", "place", "label", "other"],
+    values=["confused"],
+)

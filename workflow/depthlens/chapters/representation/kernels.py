@@ -2,30 +2,26 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from depthlens.chapters import comparing
-from depthlens.chapters.representation.networks import Tables, each, judged, seeds_and_images
-from depthlens.figures import style
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Claim, Finding
+from depthlens.chapters.representation.networks import COLUMNS, COURSE, both, sizes
+from depthlens.chapters.section import Section
 from depthlens.prose import number
-from depthlens.report.page import Cell, Table
 
-claim_of = comparing.claims_of("representation")
-CLAIMS = (
-    claim_of(
-        "filters-become-smooth",
-        "Learned filters of the first layer are smooth: they answer to edges and blobs.",
-        "course material on representation learning",
-        "roughness of the filters after training minus before",
-        below=0,
-    ),
+section = Section(
+    __name__,
+    title="Filters of the first layer",
+    text="Weights of the first convolution before the first step and after the last. Where "
+    "neighbouring weights are alike, a filter answers to edges and blobs; drawn weights are not "
+    "alike.",
+    columns=COLUMNS,
+    per="network",
 )
-_MOST = 16
+MOMENTS = ["before", "after"]
+MOST = 16
+"""filters that are shown"""
 
 
-def roughness(filters: np.ndarray) -> float:
+def roughness(filters):
     """How unlike neighbouring weights are, as a share of what drawn weights would have.
 
     Parameters
@@ -44,86 +40,82 @@ def roughness(filters: np.ndarray) -> float:
     return float(np.mean(squared / (2 * filters.var(axis=(1, 2), ddof=1))))
 
 
-def filters_of(table: pd.DataFrame, seed: int, moment: str) -> np.ndarray:
-    """Filters of a seed, the channels added up: shape (n, rows, columns)."""
-    rows = table[(table["seed"] == seed) & (table["moment"] == moment)]
+def filters_of(weights):
+    """Filters of one network at one moment, the channels added up: shape (n, rows, columns)."""
     keys = ["filter", "row", "column"]
-    weights = rows.groupby(keys)["weight"].sum()
-    shape = [rows[key].max() + 1 for key in keys]
-    return weights.to_numpy().reshape(shape)
+    summed = weights.groupby(keys)["weight"].sum()
+    return summed.to_numpy().reshape([weights[key].max() + 1 for key in keys])
 
 
-def _measure(_claim: Claim, table: pd.DataFrame) -> list[float]:
-    return [
-        roughness(filters_of(table, seed, "after")) - roughness(filters_of(table, seed, "before"))
-        for seed in sorted(set(table["seed"]))
-    ]
+@section.derived
+def weights(convnet_kernels, resnet_kernels):
+    return both(convnet_kernels, resnet_kernels)
 
 
-def evaluate(tables: Tables, *, confidence_level: float) -> list[Finding]:
-    """Hold the claim against both networks."""
-    return judged(CLAIMS, _measure, tables, "kernels", confidence_level=confidence_level)
-
-
-def draw(tables: Tables, *, confidence_level: float) -> dict[str, Drawing]:
-    """Filters of one seed, before and after."""
-    found = each(tables, "kernels")
-    figure, axes = style.canvas(0.9 * 2 * len(found), rows=2 * len(found))
-    phrases = []
-    for place, (title, table) in enumerate(found.items()):
-        seed = min(table["seed"])
-        for row, moment in enumerate(("before", "after")):
-            filters = filters_of(table, seed, moment)
-            ax = axes[2 * place + row, 0]
-            _grid(ax, filters[:_MOST])
-            shown = min(_MOST, len(filters))
-            ax.set_title(
-                f"{title}: {moment} training · {shown} of {len(filters)} filters, seed {seed} · "
-                f"roughness {number(roughness(filters))}"
-            )
-        before, after = (
-            np.mean([roughness(filters_of(table, seed, m)) for seed in set(table["seed"])])
-            for m in ("before", "after")
-        )
-        phrases.append(f"with {title} it goes from {number(before)} to {number(after)}")
-    title = "Filters of the first convolution"
-    sizes = "; ".join(f"{name}: {seeds_and_images(table)}" for name, table in found.items())
-    style.frame(
-        figure,
-        title=title,
-        subtitle="Each scaled by its largest weight; blue is negative, red positive · "
-        f"roughness 1: weights drawn at random\n{sizes}",
+@section.derived
+def rough(weights):
+    """Roughness before and after training, a row a network and seed."""
+    keys = ["network", "dataset", "architecture", "seed"]
+    return pd.DataFrame(
+        [
+            (*key, *(roughness(filters_of(rows[rows["moment"] == moment])) for moment in MOMENTS))
+            for key, rows in weights.groupby(keys, sort=False)
+        ],
+        columns=[*keys, *MOMENTS],
     )
-    sentence = f"Roughness, mean over seeds: {'; '.join(phrases)}."
-    alt = "Rows of small squares, each a filter, before and after training, for both networks."
-    return {"kernels": Drawing(figure, title, sentence, alt)}
 
 
-def _grid(ax: Axes, filters: np.ndarray) -> None:
-    """Filters side by side, on their own scales."""
+@section.claim(
+    "Learned filters of the first layer are smooth: they answer to edges and blobs.",
+    source=COURSE,
+    measure="roughness of the filters after training minus before",
+    below=0,
+)
+def filters_become_smooth(rough):
+    return rough["after"] - rough["before"]
+
+
+@section.figure(
+    "Filters of the first convolution",
+    shows="Each scaled by its largest weight; blue is negative, red positive · roughness 1: "
+    "weights drawn at random",
+    alt="Rows of small squares, each a filter, before and after training, for both networks.",
+)
+def kernels(sheet, weights, rough):
+    sheet.facts.append(sizes(weights))
+    first = weights[weights["seed"] == weights.groupby("network")["seed"].transform("min")]
+    shown = first.groupby(["network", "seed", "moment"], sort=False)
+    axes = sheet.axes(0.9 * len(shown), rows=len(shown))
+    for ax, ((network, seed, moment), rows) in zip(axes.flat, shown, strict=True):
+        filters = filters_of(rows)
+        side_by_side(ax, filters[:MOST])
+        ax.set_title(
+            f"{network}: {moment} training · {min(MOST, len(filters))} of {len(filters)} filters, "
+            f"seed {seed} · roughness {number(roughness(filters))}"
+        )
+    means = rough.groupby("network", sort=False)[MOMENTS].mean()
+    said = [
+        f"with {network} it goes from {number(mean.before)} to {number(mean.after)}"
+        for network, mean in means.iterrows()
+    ]
+    return f"Roughness, mean over seeds: {'; '.join(said)}."
+
+
+def side_by_side(ax, filters):
+    """Filters in a row, each on its own scale."""
     rows, columns = filters.shape[1:]
-    gap = 1
-    board = np.full((rows, _MOST * (columns + gap) - gap), np.nan)
+    board = np.full((rows, MOST * (columns + 1) - 1), np.nan)
     for place, weights in enumerate(filters):
-        start = place * (columns + gap)
+        start = place * (columns + 1)
         board[:, start : start + columns] = weights / max(np.abs(weights).max(), 1e-12)
     ax.imshow(board, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest", aspect="equal")
     ax.set_axis_off()
 
 
-def report_tables(tables: Tables, *, confidence_level: float) -> list[Table]:
-    """Roughness before and after, seed by seed."""
-    rows = []
-    for title, table in each(tables, "kernels").items():
-        for seed in sorted(set(table["seed"])):
-            values = [roughness(filters_of(table, seed, m)) for m in ("before", "after")]
-            rows.append(
-                [
-                    Cell(title),
-                    Cell(str(seed), int(seed)),
-                    *(Cell(number(value, 3), value) for value in values),
-                ]
-            )
-    columns = ["network", "seed", "before training", "after training"]
-    caption = "Roughness of the filters of the first convolution (1: drawn at random)"
-    return [Table(id="table-kernels", caption=caption, columns=columns, rows=rows)]
+section.table(
+    "kernels",
+    "Roughness of the filters of the first convolution (1: drawn at random)",
+    lambda rough: rough,
+    keys=["network", "seed"],
+    values=MOMENTS,
+)

@@ -1,49 +1,81 @@
-"""What the sections do alike with the two networks of the chapter."""
+"""The two networks of the chapter: how they are called, and what sections do alike with them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from depthlens.chapters.over_seeds import judge_each
-from depthlens.chapters.representation.contents import NETWORKS
-from depthlens.ledger import Claim, Finding
-from depthlens.prose import count, some
+from depthlens.figures import plots, style
+from depthlens.figures.sheet import Column
+from depthlens.prose import count, number, percent, some
 
-Tables = Mapping[str, pd.DataFrame]
-Measure = Callable[[Claim, pd.DataFrame], Sequence[float]]
-
-
-def each(tables: Tables, kind: str = "") -> dict[str, pd.DataFrame]:
-    """The tables of one kind by title of their network: "small_convnet on mnist"."""
-    found = {}
-    for network in NETWORKS:
-        table = tables[f"{network}_{kind}" if kind else network]
-        architecture, dataset = (table[key].iloc[0] for key in ("architecture", "dataset"))
-        found[f"{architecture} on {dataset}"] = table
-    return found
-
-
-def judged(
-    claims: Sequence[Claim],
-    measure: Measure,
-    tables: Tables,
-    kind: str = "",
-    *,
-    confidence_level: float,
-) -> list[Finding]:
-    """The verdict on each claim, network by network; see `over_seeds.judge_each`."""
-    return [
-        finding
-        for table in each(tables, kind).values()
-        for finding in judge_each(claims, measure, table, confidence_level=confidence_level)
-    ]
+COURSE = "course material on representation learning"
+NETWORKS = ("convnet", "resnet")
+"""blocks of the config, and tables"""
+SPLITS = {"train": "training images", "test": "test images"}
+COLUMNS = {
+    "network": Column("network"),
+    "images": Column("training images", count),
+    "share": Column("share of the training images", percent),
+    "label": Column("class"),
+    "other": Column("and class"),
+    "confused": Column("images a seed", partial(number, digits=1)),
+    "split": Column("images", SPLITS.__getitem__, {"train": style.MUTED, "test": "#0173b2"}),
+    "loss": Column("cross-entropy, nats"),
+    "purity": Column("neighbours with the label", partial(percent, digits=1)),
+    "silhouette": Column("silhouette"),
+    "answer": Column(
+        "answers", colours={"all": style.INK, "right": style.RIGHT, "wrong": style.WRONG}
+    ),
+    "depth": Column("mean depth, probes", number),
+    "error": Column("images that are wrong"),
+    "train_loss": Column("training loss", partial(number, digits=4)),
+    "test_loss": Column("test loss", partial(number, digits=4)),
+    "train_accuracy": Column("training accuracy", partial(percent, digits=2)),
+    "test_accuracy": Column("test accuracy", partial(percent, digits=2)),
+}
 
 
-def seeds_and_images(table: pd.DataFrame) -> str:
-    """How much was trained on, and how often: "60 000 training images, 5 seeds"."""
-    return f"{count(table['train_examples'].max())} training images, {some_seeds(table)}"
+def both(convnet: pd.DataFrame, resnet: pd.DataFrame) -> pd.DataFrame:
+    """Rows of both networks, each with the title of its own: "small_convnet on mnist"."""
+    table = pd.concat([convnet, resnet], ignore_index=True)
+    return table.assign(network=table["architecture"] + " on " + table["dataset"])
 
 
-def some_seeds(table: pd.DataFrame) -> str:
-    """Number of seeds, as a part of a sentence."""
-    return some(table["seed"].nunique(), "seed")
+def sizes(table: pd.DataFrame) -> str:
+    """How much was trained on, and how often, of each network."""
+    return "; ".join(
+        f"{network}: {count(rows['train_examples'].max())} training images, "
+        f"{some(rows['seed'].nunique(), 'seed')}"
+        for network, rows in table.groupby("network", sort=False)
+    )
+
+
+def sweep_settings(block: Mapping, network: str) -> dict:
+    """What every cell of a network's sweep reads besides."""
+    recipe = {key: value for key, value in block[network].items() if key != "dataset"}
+    return {
+        "name": network,
+        "recipe": recipe,
+        "references": round(min(block["shares"]) * recipe["train_examples"]),
+        **{key: block[key] for key in ("n_neighbors", "embedded")},
+    }
+
+
+def first_seed(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first seed, whose images are shown."""
+    return table[table["seed"] == table["seed"].min()]
+
+
+def show_images(ax: Axes, pictures: pd.DataFrame, examples: Iterable[int], **options: Any) -> None:
+    """A grid of some of the images that the experiment kept; see `plots.image_grid`."""
+    known = pictures.set_index("example_id")
+    rows = [known.loc[example] for example in examples]
+    if rows:
+        shape = (1, rows[0]["height"], rows[0]["width"])
+        images = np.stack([np.asarray(row["pixels"], np.uint8).reshape(shape) for row in rows])
+        plots.image_grid(ax, images, **options)
+    ax.set_axis_off()
