@@ -111,8 +111,9 @@ def depth_by_images(sheet, depths, means):
         # Few images are wrong, and their bars are wide: the axis is about the means.
         most = own.groupby(["answer", "images"])["depth"].mean().max()
         above.set_ylim(0, 1.2 * most)
+        shades = sns.color_palette("Blues", spread["images"].nunique() + 2)[2:]
         sns.histplot(
-            spread, x="depth", hue="images", palette=sns.color_palette("Blues", spread["images"].nunique() + 2)[2:], discrete=True, stat="probability",
+            spread, x="depth", hue="images", palette=shades, discrete=True, stat="probability",
             common_norm=False, element="poly", fill=False, legend=False, ax=below,
         )  # fmt: skip
         below.set(xlabel="prediction depth, probes", ylabel="share of the test images")
