@@ -231,5 +231,6 @@ class Section:
 
 
 def parameters(function: Callable) -> list[str]:
-    """What a function reads: its parameters, without the sheet that it draws on."""
-    return [name for name in inspect.signature(function).parameters if name != "sheet"]
+    """What a function reads: its parameters without a default, but for the sheet it draws on."""
+    found = inspect.signature(function).parameters.values()
+    return [p.name for p in found if p.default is p.empty and p.name != "sheet"]

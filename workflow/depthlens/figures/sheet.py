@@ -125,9 +125,8 @@ class Sheet:
         **roles
             Columns as `hue` and `style`; other options of seaborn's `lineplot`.
         """
-        options = {"markers": True, "markersize": 4.5, "markeredgewidth": 0} | roles
-        if "style" not in roles:
-            options["marker"] = options.pop("markers") and "o"
+        options = {"markers": True} if "style" in roles else {"marker": "o"}
+        options |= {"markersize": 4.5, "markeredgewidth": 0} | roles
         self._intervals = "bars" if options.get("err_style") == "bars" else "bands"
         of_intervals = {
             "bands": {"alpha": 0.14, "linewidth": 0},

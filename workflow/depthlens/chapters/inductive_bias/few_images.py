@@ -1,145 +1,106 @@
-"""What a few images teach: claims and figure of the sweep `few_images`."""
+"""What a few images teach: who is ahead, and by how much."""
 
-from collections.abc import Mapping
-
-import pandas as pd
-
-from depthlens.chapters import comparing
-from depthlens.chapters.inductive_bias import accuracy_by_images as by_images
-from depthlens.chapters.inductive_bias.words import COLOURS, NETWORKS, sizes_of
-from depthlens.figures import plots, style
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Finding
-from depthlens.prose import count, percent, some
-from depthlens.report.page import Table
-
-claim = comparing.claims_of("inductive_bias")
-_COURSE = "course material on inductive biases"
-CLAIMS = (
-    claim(
-        "cnn-ahead-with-few",
-        "From few images the convolutional network learns more than the MLP.",
-        _COURSE,
-        "validation accuracy with the fewest images, convolutional network minus MLP",
-        above=0,
-    ),
-    claim(
-        "cnn-ahead-throughout",
-        "It is ahead with every number of images.",
-        _COURSE,
-        "smallest difference of validation accuracy over the numbers of images, convolutional "
-        "network minus MLP",
-        above=0,
-    ),
-    claim(
-        "gap-narrows",
-        "The more images there are, the smaller its lead.",
-        _COURSE,
-        "lead with the most images minus lead with the fewest",
-        below=0,
-    ),
+from depthlens.chapters.inductive_bias.leads import lead, standing, tidy, with_fewest, with_most
+from depthlens.chapters.inductive_bias.words import (
+    BOTH,
+    COLUMNS,
+    COURSE,
+    NETWORKS,
+    learning,
+    of_few_images,
+    sizes_of,
+    validated,
 )
-_MEASURES = {
-    "cnn-ahead-with-few": by_images.with_fewest,
+from depthlens.chapters.section import Section
+from depthlens.prose import percent
+
+section = Section(
+    __name__,
+    title="What a few images teach",
+    text="Both networks are trained on few images a class and asked about new ones. What one gets "
+    "right more often than the other, from the same images, it must have assumed.",
+    columns=COLUMNS,
+)
+learning(
+    section,
+    "few_images",
+    settings=of_few_images,
+    architecture=BOTH,
+    images=lambda block: block["few_images"]["images"],
+)
+
+
+@section.claim(
+    "From few images the convolutional network learns more than the MLP.",
+    source=COURSE,
+    measure="validation accuracy with the fewest images, convolutional network minus MLP",
+    above=0,
+)
+def cnn_ahead_with_few(few_images):
+    return with_fewest(lead(few_images, "cnn", "mlp"))
+
+
+@section.claim(
+    "It is ahead with every number of images.",
+    source=COURSE,
+    measure="smallest difference of validation accuracy over the numbers of images, convolutional "
+    "network minus MLP",
+    above=0,
+)
+def cnn_ahead_throughout(few_images):
     # A seed that lacks a number of images has no smallest difference.
-    "cnn-ahead-throughout": lambda lead: lead.min(axis=1, skipna=False),
-    "gap-narrows": lambda lead: by_images.with_most(lead) - by_images.with_fewest(lead),
-}
+    return lead(few_images, "cnn", "mlp").min(axis=1, skipna=False)
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against both networks."""
-    return by_images.judge_lead(
-        CLAIMS,
-        tables["few_images"],
-        "cnn",
-        "mlp",
-        measures=_MEASURES,
-        confidence_level=confidence_level,
+@section.claim(
+    "The more images there are, the smaller its lead.",
+    source=COURSE,
+    measure="lead with the most images minus lead with the fewest",
+    below=0,
+)
+def gap_narrows(few_images):
+    ahead = lead(few_images, "cnn", "mlp")
+    return with_most(ahead) - with_fewest(ahead)
+
+
+@section.figure(
+    "What a few images teach",
+    shows="Above: accuracy on validation images · below: convolutional network minus MLP, seed by "
+    "seed",
+    alt="Two lines of validation accuracy by the number of training images, one a network; below "
+    "them a line of the difference, with a line at zero.",
+)
+def few_images(sheet, few_images):
+    sheet.facts.append(sizes_of(few_images))
+    above, below = sheet.axes(5.2, rows=2, height_ratios=[1.5, 1], sharex=True)[:, 0]
+    rows, ahead = validated(few_images), lead(few_images, "cnn", "mlp")
+    sheet.lines(above, rows, "images", "accuracy", hue="architecture", err_style="bars")
+    below.axhline(0, color=COLUMNS["architecture"].colours["mlp"], linewidth=1.2)
+    leading = tidy(ahead).assign(architecture="cnn")
+    sheet.lines(below, leading, "images", "lead", hue="architecture", err_style="bars")
+    first, last = (
+        rows[rows["images"] == images].groupby("architecture")["accuracy"].mean()
+        for images in (min(ahead), max(ahead))
     )
-
-
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Accuracy by number of images, and the lead of the convolutional network."""
-    table = tables["few_images"]
-    validated = by_images.validated(table)
-    lead = by_images.lead(table, "cnn", "mlp")
-    figure, axes = style.canvas(5.2, rows=2, height_ratios=[1.5, 1], sharex=True)
-    above, below = axes[:, 0]
-    dodges = by_images.dodges(table["images"], 2)
-    for name, dodge in zip(("cnn", "mlp"), dodges, strict=True):
-        by_images.draw_points(
-            above,
-            validated[validated["architecture"] == name],
-            "accuracy",
-            colour=COLOURS[name],
-            label=NETWORKS[name],
-            dodge=dodge,
-            bounds=(0, 1),
-            confidence_level=confidence_level,
-        )
-    above.set_ylim(max(0, above.get_ylim()[0]), min(1.02, above.get_ylim()[1]))
-    above.set_ylabel("validation accuracy")
-    plots.percent_axis(above.yaxis)
-    above.legend(loc="best")
-    below.axhline(0, color=COLOURS["mlp"], linewidth=1.2)
-    by_images.draw_points(
-        below,
-        by_images.as_rows(lead),
-        "lead",
-        colour=COLOURS["cnn"],
-        dodge=0,
-        confidence_level=confidence_level,
-    )
-    by_images.label_lead(below, f"the {NETWORKS['mlp']}")
-    by_images.label_images(below, table["images"])
-    title = "What a few images teach"
-    style.frame(
-        figure,
-        title=title,
-        subtitle=f"Accuracy on {sizes_of(table, 'validation')} · {sizes_of(table).split(',')[0]}\n"
-        f"Below: {NETWORKS['cnn']} minus {NETWORKS['mlp']}, seed by seed\n"
-        f"Bars: {percent(confidence_level)} intervals of the mean over seeds · faint dots: single "
-        "seeds",
-    )
-    alt = (
-        "Two lines of validation accuracy by the number of training images, one a network; below "
-        "them a line of the difference, with a line at zero."
-    )
-    return {"few_images": Drawing(figure, title, _sentence(validated, lead), alt)}
-
-
-def _sentence(validated: pd.DataFrame, lead: pd.DataFrame) -> str:
-    means = validated.groupby(["architecture", "images"])["accuracy"].mean()
-    accuracies = {
-        images: f"{percent(means['cnn', images], 1)} and {percent(means['mlp', images], 1)}"
-        for images in (min(lead), max(lead))
-    }
-    said = f"{accuracies[min(lead)]} right with {some(min(lead), 'training image')} a class"
-    if len(accuracies) > 1:
-        said += f", and {accuracies[max(lead)]} with {count(max(lead))}"
     return (
-        f"Of the validation images, the {NETWORKS['cnn']} and the {NETWORKS['mlp']} get {said}. "
-        f"The {NETWORKS['cnn']} is {by_images.standing(lead)}, in the mean over seeds."
+        f"Of the validation images, the {NETWORKS['cnn']} and the MLP get "
+        f"{percent(first['cnn'], 1)} and {percent(first['mlp'], 1)} right with the fewest images, "
+        f"{percent(last['cnn'], 1)} and {percent(last['mlp'], 1)} with the most: the "
+        f"{NETWORKS['cnn']} is {standing(ahead)}, in the mean over seeds."
     )
 
 
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Accuracy by number of images and network, and the lead."""
-    table = tables["few_images"]
-    return [
-        Table(
-            id="table-few-images",
-            caption="Validation accuracy by the number of training images, mean over seeds",
-            columns=["images a class", "network", "accuracy", "interval", "seeds"],
-            rows=by_images.accuracy_rows(table, NETWORKS, confidence_level=confidence_level),
-        ),
-        Table(
-            id="table-few-images-lead",
-            caption="Lead of the convolutional network over the MLP, mean over seeds",
-            columns=["images a class", "lead", "interval", "seeds ahead", "seeds"],
-            rows=by_images.lead_rows(
-                by_images.lead(table, "cnn", "mlp"), confidence_level=confidence_level
-            ),
-        ),
-    ]
+section.table(
+    "few-images",
+    "Validation accuracy by the number of training images, mean over seeds",
+    lambda few_images: validated(few_images).sort_values("images", kind="stable"),
+    keys=["images", "architecture"],
+    values=["accuracy"],
+)
+section.table(
+    "few-images-lead",
+    "Lead of the convolutional network over the MLP, mean over seeds",
+    lambda few_images: tidy(lead(few_images, "cnn", "mlp")),
+    keys=["images"],
+    values=["lead", "ahead"],
+)

@@ -8,14 +8,14 @@ from depthlens.chapters.inductive_bias.words import (
     COURSE,
     NETWORKS,
     WAYS,
-    of_course,
+    learning,
     sizes_of,
+    three_classes,
     validated,
 )  # fmt: skip
 from depthlens.chapters.section import Section
 from depthlens.ledger import NotTestableError
 from depthlens.prose import joined, percent
-from depthlens.sweep import grid, together
 
 section = Section(
     __name__,
@@ -30,30 +30,24 @@ def recipe(block):
     """What networks of both sweeps have in common."""
     own = block["permuted"]
     training = {key: own[key] for key in ("learning_rate", "epochs", "weight_decay")}
-    return of_course(block) | training
+    return three_classes(block) | training
 
 
-section.sweep(
+learning(
+    section,
     "permuted",
-    "learning",
-    cells=lambda block: grid(
-        architecture=BOTH,
-        permuted=[True, False],
-        images=block["permuted"]["images"],
-        seeds=together(block["seeds"], block["seeds_at_once"]),
-    ),
     settings=lambda block: recipe(block) | {"kernel_size": block["permuted"]["kernel_sizes"][0]},
+    architecture=BOTH,
+    permuted=[True, False],
+    images=lambda block: block["permuted"]["images"],
 )
-section.sweep(
+learning(
+    section,
     "permuted_kernel_size",
-    "learning",
-    cells=lambda block: grid(
-        architecture=["cnn"],
-        permuted=[True, False],
-        kernel_size=block["permuted"]["kernel_sizes"],
-        seeds=together(block["seeds"], block["seeds_at_once"]),
-    ),
     settings=lambda block: recipe(block) | {"images": middle(block["permuted"]["images"])},
+    architecture=["cnn"],
+    permuted=[True, False],
+    kernel_size=lambda block: block["permuted"]["kernel_sizes"],
 )
 
 

@@ -1,11 +1,17 @@
 """How networks are called and coloured in this chapter, and what was trained on how much."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
+from depthlens.chapters.section import Section
 from depthlens.figures.sheet import Column
-from depthlens.prose import count, some
+from depthlens.prose import count, percent, some
+from depthlens.sweep import Cell, grid, together
+
+Setting = Callable[[Mapping], Any]
+"""of the chapter's block of the config"""
 
 COURSE = "course material on inductive biases"
 BOTH = ("cnn", "mlp")
@@ -36,16 +42,82 @@ COLUMNS = {
     "permuted": Column("images", WAYS.__getitem__),
     "images": Column("training images a class", count),
     "kernel_size": Column("kernels, pixels", lambda size: f"{size}×{size}"),
+    "split": Column(
+        "asked about", {"train": "training images", "validation": "validation images"}.__getitem__
+    ),
+    "examples": Column("images", count),
+    "epoch": Column("passes over the training images", count),
     "accuracy": Column("images answered right", share=True),
+    "loss": Column("cross-entropy, nats"),
+    "lead": Column("lead"),
+    "ahead": Column("seeds ahead", percent),
 }
 
 
-def of_course(block: Mapping) -> dict:
-    """Settings that the sweeps on images of three classes have in common."""
-    return {
-        **{key: block[key] for key in ("validation_images", "batch_size", "momentum")},
-        "classes": ("horizontal", "vertical", "none"),
-    }
+def three_classes(block: Mapping) -> dict:
+    """Settings that sweeps on images of an edge along a row, along a column or none share."""
+    return _common(block) | {"classes": ("horizontal", "vertical", "none")}
+
+
+def five_classes(block: Mapping) -> dict:
+    """The same, with a slanted edge and both edges as two classes more."""
+    classes = ("horizontal", "vertical", "none", "diagonal", "both")
+    return _common(block) | {"classes": classes}
+
+
+def of_few_images(block: Mapping) -> dict:
+    """Settings of the sweeps that train as long as those on few images."""
+    own = block["few_images"]
+    return three_classes(block) | {key: own[key] for key in ("learning_rate", "epochs")}
+
+
+def _common(block: Mapping) -> dict:
+    return {key: block[key] for key in ("validation_images", "batch_size", "momentum")}
+
+
+def learning(section: Section, name: str, *, settings: Setting, **axes: Setting) -> None:
+    """Declare a sweep of networks of which the end of the training counts.
+
+    Parameters
+    ----------
+    section : Section
+    name : str
+    settings : callable
+        Of the chapter's block.
+    **axes : sequence, or callable of the block
+        Values of the cells, but for the seeds.
+    """
+    section.sweep(name, "learning", cells=lambda block: _cells(block, axes), settings=settings)
+
+
+def course(
+    section: Section, name: str, *, settings: Setting, tables: Sequence[str] = (), **axes: Setting
+) -> None:
+    """Declare a sweep of networks that are looked at along the training; see `learning`.
+
+    Parameters
+    ----------
+    tables : sequence of str
+        What is kept besides the scores: answers, kernels.
+    """
+    section.sweep(
+        name,
+        "course",
+        cells=lambda block: _cells(block, axes),
+        settings=lambda block: settings(block) | {"name": name},
+        tables=[name, *(f"{name}_{table}" for table in tables)],
+    )
+
+
+def _cells(block: Mapping, axes: Mapping) -> list[Cell]:
+    values = {key: axis(block) if callable(axis) else axis for key, axis in axes.items()}
+    return grid(**values, seeds=together(block["seeds"], block["seeds_at_once"]))
+
+
+def at_the_end(table: pd.DataFrame, *splits: str) -> pd.DataFrame:
+    """Rows of some splits at the last epoch of each network."""
+    rows = table[table["split"].isin(splits)]
+    return rows[rows["epoch"] == rows.groupby("architecture")["epoch"].transform("max")]
 
 
 def validated(table: pd.DataFrame) -> pd.DataFrame:
