@@ -1,154 +1,192 @@
-"""Edges where no edge was: claims and tables of `domain_shift`; see `domain_shift_figures`."""
-
-from collections.abc import Callable, Mapping
+"""Edges where no edge was: who notices, and what are they taken for?"""
 
 import pandas as pd
+import seaborn as sns
 
-from depthlens.chapters import comparing
-from depthlens.chapters.comparing import mean_cells
-from depthlens.chapters.inductive_bias import domain_shift_figures
-from depthlens.chapters.inductive_bias.domain_shift_measures import RECIPES, at_the_end, mistakes
-from depthlens.chapters.inductive_bias.judging import judge_networks
-from depthlens.chapters.inductive_bias.words import NETWORKS
-from depthlens.chapters.over_seeds import over_seeds
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Finding, NotTestableError
-from depthlens.prose import count
-from depthlens.report.page import Cell, Table
+from depthlens.chapters.inductive_bias.words import (
+    BOTH,
+    COLUMNS,
+    COURSE,
+    NETWORKS,
+    course,
+    sizes_of,
+    with_three_classes,
+)
+from depthlens.chapters.section import Section
+from depthlens.ledger import NotTestableError
+from depthlens.prose import count, joined, percent
 
-claim = comparing.claims_of("inductive_bias")
-_COURSE = "course material on inductive biases"
-CLAIMS = (
-    claim(
-        "cnn-misses-shifted-edges",
-        "The convolutional network calls edges in new places none.",
-        _COURSE,
-        "share of its errors on images with an edge that say none, large kernels",
-        at_least=0.5,
-    ),
-    claim(
-        "mlp-swaps-orientations",
-        "The MLP takes one orientation for the other.",
-        _COURSE,
-        "share of its errors on images with an edge that say the other orientation, large kernels",
-        at_least=0.5,
-    ),
-    claim(
-        "small-kernels-carry-over",
-        "With small kernels and longer training the convolutional network recognises edges in "
-        "new places.",
-        _COURSE,
-        "validation accuracy at the end, small kernels",
-        at_least=0.9,
-    ),
-    claim(
-        "cnn-ahead-under-shift",
-        "It is ahead of the MLP there.",
-        _COURSE,
-        "validation accuracy, convolutional network minus MLP, small kernels",
-        above=0,
-    ),
+RECIPES = {"large_kernels": "large kernels", "small_kernels": "small kernels"}
+section = Section(
+    __name__,
+    title="Edges where no edge was",
+    text="Training edges start in the upper or left half of the image, validation edges in the "
+    "lower or right half. Two ways to train: kernels of 7×7, and for longer with kernels of 3×3.",
+    columns=COLUMNS,
 )
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against the end of the trainings that they are about."""
-    answers = mistakes(tables["domain_shift_answers"])
-    scores = at_the_end(tables["domain_shift"])
-    scores = scores[scores["split"] == "validation"]
-    tests = {
-        "cnn-misses-shifted-edges": (answers, ["cnn"], "large_kernels", _share_of("none")),
-        "mlp-swaps-orientations": (answers, ["mlp"], "large_kernels", _share_of("swapped")),
-        "small-kernels-carry-over": (scores, ["cnn"], "small_kernels", _accuracy),
-        "cnn-ahead-under-shift": (scores, ["cnn", "mlp"], "small_kernels", _lead),
-    }
-    findings = []
-    for asked in CLAIMS:
-        table, networks, recipe, measure = tests[asked.id]
-        findings += judge_networks(
-            asked,
-            networks,
-            measure,
-            table[table["recipe"] == recipe],
-            confidence_level=confidence_level,
-        )
-    return findings
+def settings(block):
+    own = block["domain_shift"]
+    shared = {key: own[key] for key in ("images", "location_ratio")}
+    return with_three_classes(block) | shared | {"recipes": {key: own[key] for key in RECIPES}}
 
 
-def _share_of(kind: str) -> Callable[[pd.DataFrame], list[float]]:
-    def share(rows: pd.DataFrame) -> list[float]:
-        # A seed without an error has no share.
-        wrong = rows[rows["errors"] > 0]
-        if wrong.empty:
-            raise NotTestableError("no network is wrong about an image with an edge")
-        return (wrong[kind] / wrong["errors"]).tolist()
-
-    return share
-
-
-def _accuracy(rows: pd.DataFrame) -> list[float]:
-    return rows["accuracy"].tolist()
+course(
+    section,
+    "domain_shift",
+    settings=settings,
+    tables=["answers"],
+    architecture=BOTH,
+    recipe=list(RECIPES),
+)
 
 
-def _lead(rows: pd.DataFrame) -> list[float]:
-    by_network = rows.pivot(index="seed", columns="architecture", values="accuracy")
-    return (by_network["cnn"] - by_network["mlp"]).dropna().tolist()
+@section.derived
+def ends(domain_shift):
+    return domain_shift[last_of_recipe(domain_shift)]
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Accuracy by epoch, and what is taken for what at the end."""
-    scores = tables["domain_shift"]
-    return {
-        "domain_shift": domain_shift_figures.course(scores, confidence_level=confidence_level),
-        "domain_shift_confusion": domain_shift_figures.confusion(tables["domain_shift_answers"]),
-    }
+@section.derived
+def answers(domain_shift_answers):
+    """What networks say at the end; `none` and `swapped` of images with an edge."""
+    last = domain_shift_answers[last_of_recipe(domain_shift_answers)]
+    none, edge = last["prediction"] == "none", last["label"] != "none"
+    wrong = edge & (last["prediction"] != last["label"])
+    return last.assign(edge=edge, wrong=wrong, none=wrong & none, swapped=wrong & ~none)
 
 
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Accuracy at the end by recipe and network, and the errors on images with an edge."""
-    keys = ["recipe", "architecture", "epoch"]
-    ends = at_the_end(tables["domain_shift"])
-    seen, new = (
-        over_seeds(
-            ends[ends["split"] == split], keys, "accuracy", confidence_level=confidence_level
-        )
-        for split in ("train", "validation")
+def last_of_recipe(table):
+    return table["epoch"] == table.groupby("recipe")["epoch"].transform("max")
+
+
+def share_of_errors(answers, kind):
+    """Share of the errors with large kernels that are of a kind, by seed; none without errors."""
+    wrong = answers[answers["wrong"] & (answers["recipe"] == "large_kernels")]
+    if wrong.empty:
+        raise NotTestableError("no network is wrong about an image with an edge")
+    return wrong.groupby("seed")[kind].mean()
+
+
+def validated(ends):
+    """Validation accuracy with small kernels: a row a seed, a column a network."""
+    rows = ends[(ends["recipe"] == "small_kernels") & (ends["split"] == "validation")]
+    return rows.pivot(index="seed", columns="architecture", values="accuracy")
+
+
+@section.claim(
+    "The convolutional network calls edges in new places none.",
+    source=COURSE,
+    measure="share of its errors on images with an edge that say none, large kernels",
+    networks=["cnn"],
+    at_least=0.5,
+)
+def cnn_misses_shifted_edges(answers):
+    return share_of_errors(answers, "none")
+
+
+@section.claim(
+    "The MLP takes one orientation for the other.",
+    source=COURSE,
+    measure="share of its errors on images with an edge that say the other orientation, large "
+    "kernels",
+    networks=["mlp"],
+    at_least=0.5,
+)
+def mlp_swaps_orientations(answers):
+    return share_of_errors(answers, "swapped")
+
+
+@section.claim(
+    "With small kernels and longer training the convolutional network recognises edges in new "
+    "places.",
+    source=COURSE,
+    measure="validation accuracy at the end, small kernels",
+    networks=["cnn"],
+    at_least=0.9,
+)
+def small_kernels_carry_over(ends):
+    return validated(ends)["cnn"]
+
+
+@section.claim(
+    "It is ahead of the MLP there.",
+    source=COURSE,
+    measure="validation accuracy, convolutional network minus MLP, small kernels",
+    networks=["cnn", "mlp"],
+    above=0,
+)
+def cnn_ahead_under_shift(ends):
+    accuracy = validated(ends)
+    return accuracy["cnn"] - accuracy["mlp"]
+
+
+@section.figure(
+    "Edges where no edge was",
+    shows="Accuracy along the training; edges of validation images lie where those of no training "
+    "image do",
+    alt="Lines of accuracy by passes over the training images, a panel for each way to train: for "
+    "each network a full line of training images and a dashed one of validation images.",
+)
+def domain_shift(sheet, domain_shift, ends):
+    sheet.facts.append(sizes_of(domain_shift))
+    for ax, _, rows in sheet.panels(domain_shift, "recipe", 3.5):
+        sheet.lines(ax, rows, "epoch", "accuracy", hue="architecture", style="split", markers=False)
+    means = ends.groupby(["recipe", "architecture", "split"])["accuracy"].mean()
+    said = [
+        f"with {RECIPES[recipe]} {percent(of['validation'], 1)} by the {NETWORKS[network]} "
+        f"(training images: {percent(of['train'], 1)})"
+        for (recipe, network), of in means.unstack().iterrows()
+    ]
+    return f"Of the validation images are right at the end {joined(said)}."
+
+
+@section.figure(
+    "What edges in new places are taken for",
+    shows="Answers at the end of the training, all seeds together: their share of the row as "
+    "number and colour",
+    alt="Squares of numbers, one for each network and way to train: kinds of images in rows, "
+    "answers in columns, darker where more of a row are.",
+)
+def domain_shift_confusion(sheet, answers):
+    sheet.facts.append(f"{count(len(answers))} answers")
+    classes = list(dict.fromkeys([*answers["label"], *answers["prediction"]]))
+    panels = answers.assign(
+        panel=answers["architecture"].map(NETWORKS) + ",\n" + answers["recipe"].map(RECIPES)
     )
-    accuracies = [
-        [
-            Cell(RECIPES[row["recipe"]]),
-            Cell(NETWORKS[row["architecture"]]),
-            Cell(count(row["epoch"]), int(row["epoch"])),
-            *mean_cells(of_train),
-            *mean_cells(row),
-            Cell(count(row["n"]), int(row["n"])),
-        ]
-        for (_, row), (_, of_train) in zip(new.iterrows(), seen.iterrows(), strict=True)
+    for ax, _, rows in sheet.panels(panels, "panel", 2.7, most_columns=4, sharey=False):
+        shares = pd.crosstab(rows["label"], rows["prediction"], normalize="index")
+        sns.heatmap(
+            shares.reindex(index=classes, columns=classes, fill_value=0),
+            ax=ax, cmap="Blues", vmin=0, vmax=1, annot=True, fmt=".0%", cbar=False, square=True,
+        )  # fmt: skip
+        ax.set(xlabel="what the network says", ylabel="what the image shows")
+        ax.grid(visible=False)
+    errors = answers.groupby(["recipe", "architecture"])[["wrong", "none"]].sum()
+    said = [
+        f"{count(row['none'])} of {count(row['wrong'])} by the {NETWORKS[network]} with "
+        f"{RECIPES[recipe]}"
+        for (recipe, network), row in errors.iterrows()
     ]
-    kinds = ["edges", "errors", "none", "swapped"]
-    of_all = mistakes(tables["domain_shift_answers"]).groupby(keys[:2], sort=False)[kinds].sum()
-    errors = [
-        [
-            Cell(RECIPES[recipe]),
-            Cell(NETWORKS[name]),
-            *(Cell(count(row[kind]), int(row[kind])) for kind in kinds),
-        ]
-        for (recipe, name), row in of_all.iterrows()
-    ]
-    return [
-        Table(
-            id="table-domain-shift",
-            caption="Accuracy at the end of the training, mean over seeds",
-            columns=[
-                *("recipe", "network", "passes", "training accuracy", "interval"),
-                *("validation accuracy", "interval", "seeds"),
-            ],
-            rows=accuracies,
-        ),
-        Table(
-            id="table-domain-shift-errors",
-            caption="Errors on validation images with an edge, all seeds together",
-            columns=["recipe", "network", "images", "errors", "say none", "say the other edge"],
-            rows=errors,
-        ),
-    ]
+    return f"Errors on images with an edge that say none: {joined(said)}."
+
+
+section.table(
+    "domain-shift",
+    "Accuracy at the end of the training, mean over seeds",
+    lambda ends: ends,
+    keys=["recipe", "architecture", "epoch", "split"],
+    values=["accuracy"],
+)
+section.table(
+    "domain-shift-errors",
+    "Errors on validation images with an edge, all seeds together",
+    lambda answers: (
+        answers[answers["edge"]]
+        .groupby(["recipe", "architecture"], sort=False)[["edge", "wrong", "none", "swapped"]]
+        .sum()
+        .reset_index()
+    ),
+    keys=["recipe", "architecture"],
+    values=["edge", "wrong", "none", "swapped"],
+)

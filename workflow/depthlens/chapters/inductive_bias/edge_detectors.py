@@ -110,7 +110,8 @@ def edge_detectors(sheet, both):
         for ax, weights in zip(column, DETECTORS[size], strict=True):
             sns.heatmap(
                 np.array(weights), ax=ax, cmap="gray", center=0, annot=True, cbar=False,
-                square=True, linewidths=0.6, linecolor=style.MUTED, xticklabels=False, yticklabels=False,
+                square=True, linewidths=0.6, linecolor=style.MUTED,
+                xticklabels=False, yticklabels=False,
             )  # fmt: skip
         column[0].set_title(name)
     means = rows.groupby(["images", "architecture"])["accuracy"].mean().unstack()[list(NAMES)]

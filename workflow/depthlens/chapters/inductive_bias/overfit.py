@@ -8,7 +8,7 @@ from depthlens.chapters.inductive_bias.words import (
     at_the_end,
     course,
     sizes_of,
-    three_classes,
+    with_three_classes,
 )
 from depthlens.chapters.section import Section
 from depthlens.prose import joined, percent
@@ -26,7 +26,7 @@ section = Section(
 course(
     section,
     "overfit",
-    settings=lambda block: three_classes(block) | block["overfit"],
+    settings=lambda block: with_three_classes(block) | block["overfit"],
     architecture=BOTH,
 )
 

@@ -10,8 +10,8 @@ from depthlens.chapters.inductive_bias.words import (
     WAYS,
     learning,
     sizes_of,
-    three_classes,
     validated,
+    with_three_classes,
 )  # fmt: skip
 from depthlens.chapters.section import Section
 from depthlens.ledger import NotTestableError
@@ -30,7 +30,7 @@ def recipe(block):
     """What networks of both sweeps have in common."""
     own = block["permuted"]
     training = {key: own[key] for key in ("learning_rate", "epochs", "weight_decay")}
-    return three_classes(block) | training
+    return with_three_classes(block) | training
 
 
 learning(

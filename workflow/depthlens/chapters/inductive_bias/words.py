@@ -51,15 +51,23 @@ COLUMNS = {
     "loss": Column("cross-entropy, nats"),
     "lead": Column("lead"),
     "ahead": Column("seeds ahead", percent),
+    "difference": Column("difference"),
+    "recipe": Column(
+        "recipe", {"large_kernels": "large kernels", "small_kernels": "small kernels"}.__getitem__
+    ),
+    "edge": Column("images", count),
+    "wrong": Column("errors", count),
+    "none": Column("say none", count),
+    "swapped": Column("say the other edge", count),
 }
 
 
-def three_classes(block: Mapping) -> dict:
+def with_three_classes(block: Mapping) -> dict:
     """Settings that sweeps on images of an edge along a row, along a column or none share."""
     return _common(block) | {"classes": ("horizontal", "vertical", "none")}
 
 
-def five_classes(block: Mapping) -> dict:
+def with_five_classes(block: Mapping) -> dict:
     """The same, with a slanted edge and both edges as two classes more."""
     classes = ("horizontal", "vertical", "none", "diagonal", "both")
     return _common(block) | {"classes": classes}
@@ -68,7 +76,7 @@ def five_classes(block: Mapping) -> dict:
 def of_few_images(block: Mapping) -> dict:
     """Settings of the sweeps that train as long as those on few images."""
     own = block["few_images"]
-    return three_classes(block) | {key: own[key] for key in ("learning_rate", "epochs")}
+    return with_three_classes(block) | {key: own[key] for key in ("learning_rate", "epochs")}
 
 
 def _common(block: Mapping) -> dict:
