@@ -71,6 +71,11 @@ class Measurement:
     n: int
 
 
+def exactly(value: float, n: int) -> Measurement:
+    """A value that is computed, not estimated: without an interval, of n observations."""
+    return Measurement(value=float(value), low=float(value), high=float(value), n=n)
+
+
 @dataclass(frozen=True)
 class Finding:
     """A row of claims.csv: a claim and how it fared on one dataset and model."""

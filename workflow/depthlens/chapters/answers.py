@@ -72,7 +72,7 @@ def _finding(
         tables = {name: _of_networks(table, claim.networks) for name, table in tables.items()}
         rows = tables[first]
     model = " + ".join(claim.networks or dict.fromkeys(rows["architecture"]))
-    n = rows["seed"].nunique() if "seed" in rows else len(rows)
+    n = rows["seed"].nunique() if "seed" in rows else 0
     try:
         if missing := [name for name in claim.networks if name not in set(rows["architecture"])]:
             raise NotTestableError(f"the sweep has no {_named(section, missing)}")

@@ -165,6 +165,10 @@ class Sheet:
                 self._roles.add(name)
         value = x if options.get("orient") in ("y", "h") else y
         plot(table, x=x, y=y, errorbar=self._interval_of(value), ax=ax, **options)
+        self.label(ax, x=x, y=y)
+
+    def label(self, ax: Axes, *, x: str, y: str) -> None:
+        """Name axes after the columns that they show; shares are in percent."""
         for name, axis in ((x, ax.xaxis), (y, ax.yaxis)):
             axis.set_label_text(self.column(name).title)
             if self.column(name).share:
@@ -191,9 +195,10 @@ class Sheet:
                 legend.remove()
         # Seaborn heads the entries of each role with the name of its column.
         entries = {name: handle for name, handle in entries.items() if name not in self._roles}
-        if entries or "handles" in self._legend:
-            options = {"handles": list(entries.values()), "labels": list(entries)}
-            options |= {"loc": "outside lower center", "ncols": min(4, len(entries) or 4)}
+        options = {"loc": "outside lower center", "ncols": 4}
+        if "handles" not in self._legend:
+            options |= {"handles": list(entries.values()), "labels": list(entries)}
+        if entries or self._legend:
             figure.legend(**options | self._legend)
         facts = list(self.facts)
         if self._intervals:

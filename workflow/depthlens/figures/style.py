@@ -25,6 +25,8 @@ FAINT = "#d5d9e0"
 RIGHT = "#4a6785"
 WRONG = "#d9a441"
 ALERT = "#a61b29"
+ANSWERS = {True: RIGHT, False: WRONG}
+"""by whether the network is right"""
 
 # Seaborn's colour-blind-safe colours, the most distinct first.
 _COLOURS = (

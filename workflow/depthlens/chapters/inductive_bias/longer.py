@@ -1,187 +1,251 @@
-"""Longer training: claims and tables of the sweep `longer`; figures in `longer_figures`."""
+"""Longer training: what becomes of loss, confidence and filters?"""
 
-from collections.abc import Callable, Mapping
+from functools import partial
 
-import pandas as pd
+import numpy as np
+import seaborn as sns
 
-from depthlens.chapters import comparing
-from depthlens.chapters.comparing import mean_cells
-from depthlens.chapters.inductive_bias import calibration, longer_figures, steps
-from depthlens.chapters.inductive_bias.judging import judge_networks
-from depthlens.chapters.inductive_bias.words import NETWORKS, sizes_of
-from depthlens.chapters.over_seeds import over_seeds
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Finding, NotTestableError
-from depthlens.prose import count
-from depthlens.report.page import Cell, Table
+from depthlens.chapters.inductive_bias import steps
+from depthlens.chapters.inductive_bias.calibration import N_BINS, bins_by_seed, by_network
+from depthlens.chapters.inductive_bias.words import (
+    BOTH,
+    COLUMNS,
+    COURSE,
+    NETWORKS,
+    course,
+    sizes_of,
+    validated,
+    with_three_classes,
+)
+from depthlens.chapters.section import Section
+from depthlens.figures import plots, style
+from depthlens.ledger import NotTestableError
+from depthlens.prose import joined, number, percent, some
 
-claim = comparing.claims_of("inductive_bias")
-_COURSE = "course material on inductive biases"
-_BETWEEN = "at the end minus at the epoch at which section few_images ends"
-CLAIMS = (
-    claim(
-        "mlp-loss-rises",
-        "Of the MLP, trained longer, the validation loss rises …",
-        _COURSE,
-        f"validation loss {_BETWEEN}",
-        above=0,
+section = Section(
+    __name__,
+    title="Longer training",
+    text="The same networks, three times as many passes over the images. An answer's confidence is "
+    "the probability that the softmax gives it; of a calibrated network, the answers of confidence "
+    "0.8 are right in 80 % of the cases. The expected calibration error is the mean distance of "
+    "the two, over ten bins of equal width.",
+    columns=COLUMNS,
+)
+BETWEEN = "at the end minus at the epoch at which section few_images ends"
+MOST_SEEDS = 4
+"""whose filters are shown"""
+course(
+    section,
+    "longer",
+    settings=lambda block: (
+        with_three_classes(block)
+        | block["longer"]
+        | {"answers_at": [block["few_images"]["epochs"]]}
     ),
-    claim(
-        "mlp-accuracy-rises",
-        "… while its validation accuracy does not fall.",
-        _COURSE,
-        f"validation accuracy {_BETWEEN}",
-        at_least=0,
-    ),
-    claim(
-        "mlp-calibration-worsens",
-        "It becomes overconfident.",
-        _COURSE,
-        "expected calibration error at the end minus at that epoch, MLP",
-        above=0,
-    ),
-    claim(
-        "cnn-calibrated",
-        "The convolutional network is the better calibrated one.",
-        _COURSE,
-        "expected calibration error at the end, MLP minus convolutional network",
-        above=0,
-    ),
-    claim(
-        "kernels-become-edge-detectors",
-        "Filters of the first convolution become edge detectors.",
-        _COURSE,
-        "largest absolute cosine of a filter of the first convolution with an edge detector (a "
-        "step along a row or column), mean over filters, after minus before",
-        above=0,
-    ),
+    tables=["answers", "kernels"],
+    architecture=BOTH,
 )
 
 
-def at_answers(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Validation loss, accuracy and calibration at the epochs whose answers were kept.
-
-    Returns
-    -------
-    DataFrame
-        `dataset`, `architecture`, `seed`, `epoch`, `loss`, `accuracy`, `confidence`,
-        `calibration_error`.
-    """
+@section.derived
+def scores(longer, longer_answers):
+    """Validation loss, accuracy and calibration at the epochs whose answers were kept."""
     keys = ["dataset", "architecture", "seed", "epoch"]
-    scores = tables["longer"]
-    scores = scores.loc[scores["split"] == "validation", [*keys, "loss", "accuracy"]]
-    return scores.merge(calibration.by_network(tables["longer_answers"]), on=keys)
+    rows = validated(longer)[[*keys, "loss", "accuracy"]]
+    return rows.merge(by_network(longer_answers), on=keys)
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against the networks that they are about."""
-    scores, kernels = at_answers(tables), tables["longer_kernels"]
-    tests = {
-        "mlp-loss-rises": (scores, ["mlp"], _change_of("loss")),
-        "mlp-accuracy-rises": (scores, ["mlp"], _change_of("accuracy")),
-        "mlp-calibration-worsens": (scores, ["mlp"], _change_of("calibration_error")),
-        "cnn-calibrated": (scores, ["cnn", "mlp"], _lead_in_calibration),
-        "kernels-become-edge-detectors": (kernels, ["cnn"], _change_of_filters),
-    }
-    findings = []
-    for asked in CLAIMS:
-        table, networks, measure = tests[asked.id]
-        findings += judge_networks(
-            asked, networks, measure, table, confidence_level=confidence_level
-        )
-    return findings
+@section.derived
+def likeness(longer_kernels):
+    return steps.by_seed(longer_kernels)
 
 
-def _change_of(column: str) -> Callable[[pd.DataFrame], list[float]]:
-    def change(rows: pd.DataFrame) -> list[float]:
-        by_epoch = rows.pivot(index="seed", columns="epoch", values=column)
-        if len(by_epoch.columns) < 2:
-            raise NotTestableError("no network was trained for longer than in section few_images")
-        first, last = min(by_epoch), max(by_epoch)
-        return (by_epoch[last] - by_epoch[first]).dropna().tolist()
-
-    return change
+def change(scores, measure):
+    """What a measure gains from the first of the epochs to the last, by seed."""
+    by_epoch = scores.pivot(index="seed", columns="epoch", values=measure)
+    if len(by_epoch.columns) < 2:
+        raise NotTestableError("no network was trained for longer than in section few_images")
+    return by_epoch.iloc[:, -1] - by_epoch.iloc[:, 0]
 
 
-def _lead_in_calibration(rows: pd.DataFrame) -> list[float]:
-    ends = rows[rows["epoch"] == rows["epoch"].max()]
-    by_network = ends.pivot(index="seed", columns="architecture", values="calibration_error")
-    return (by_network["mlp"] - by_network["cnn"]).dropna().tolist()
+@section.claim(
+    "Of the MLP, trained longer, the validation loss rises …",
+    source=COURSE,
+    measure=f"validation loss {BETWEEN}",
+    networks=["mlp"],
+    above=0,
+)
+def mlp_loss_rises(scores):
+    return change(scores, "loss")
 
 
-def _change_of_filters(rows: pd.DataFrame) -> list[float]:
-    by_moment = steps.by_seed(rows).pivot(index="seed", columns="moment", values="likeness")
-    return (by_moment["after"] - by_moment["before"]).dropna().tolist()
+@section.claim(
+    "… while its validation accuracy does not fall.",
+    source=COURSE,
+    measure=f"validation accuracy {BETWEEN}",
+    networks=["mlp"],
+    at_least=0,
+)
+def mlp_accuracy_rises(scores):
+    return change(scores, "accuracy")
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Loss and accuracy by epoch, reliability diagrams, and filters before and after."""
-    scores = at_answers(tables)
-    return {
-        "longer": longer_figures.course(
-            tables["longer"], scores, confidence_level=confidence_level
-        ),
-        "calibration": longer_figures.reliability(
-            tables["longer_answers"], scores, confidence_level=confidence_level
-        ),
-        "kernels": longer_figures.kernels(tables["longer_kernels"], sizes_of(tables["longer"])),
-    }
+@section.claim(
+    "It becomes overconfident.",
+    source=COURSE,
+    measure="expected calibration error at the end minus at that epoch, MLP",
+    networks=["mlp"],
+    above=0,
+)
+def mlp_calibration_worsens(scores):
+    return change(scores, "calibration_error")
 
 
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Loss, accuracy and calibration by network and epoch; likeness of filters to steps."""
-    return [_scores(tables, confidence_level), _likeness(tables, confidence_level)]
+@section.claim(
+    "The convolutional network is the better calibrated one.",
+    source=COURSE,
+    measure="expected calibration error at the end, MLP minus convolutional network",
+    networks=["cnn", "mlp"],
+    above=0,
+)
+def cnn_calibrated(scores):
+    ends = scores[scores["epoch"] == scores["epoch"].max()]
+    error = ends.pivot(index="seed", columns="architecture", values="calibration_error")
+    return error["mlp"] - error["cnn"]
 
 
-def _scores(tables: Mapping[str, pd.DataFrame], confidence_level: float) -> Table:
-    scores = at_answers(tables).sort_values(["architecture", "epoch"])
-    columns = ("loss", "accuracy", "confidence", "calibration_error")
-    found = {
-        column: over_seeds(
-            scores, ["architecture", "epoch"], column, confidence_level=confidence_level
-        ).set_index(["architecture", "epoch"])
-        for column in columns
-    }
-    rows = [
+@section.claim(
+    "Filters of the first convolution become edge detectors.",
+    source=COURSE,
+    measure="largest absolute cosine of a filter of the first convolution with an edge detector (a "
+    "step along a row or column), mean over filters, after minus before",
+    networks=["cnn"],
+    above=0,
+)
+def kernels_become_edge_detectors(longer_kernels):
+    cosine = steps.by_seed(longer_kernels).pivot(index="seed", columns="moment", values="likeness")
+    return cosine["after"] - cosine["before"]
+
+
+def moved(scores, measure, write):
+    """What the mean of each network does from the first of the epochs to the last."""
+    means = scores.groupby(["architecture", "epoch"])[measure].mean().unstack()
+    return joined(
         [
-            Cell(NETWORKS[name]),
-            Cell(count(epoch), int(epoch)),
-            # Of a training that ran away there is no loss.
-            *(
-                cell
-                for column in columns
-                for cell in mean_cells(found[column].reindex([(name, epoch)]).iloc[0])
-            ),
-            Cell(count(accuracy["n"]), int(accuracy["n"])),
+            f"from {write(row.iloc[0])} to {write(row.iloc[-1])} ({NETWORKS[network]})"
+            for network, row in means.iterrows()
         ]
-        for (name, epoch), accuracy in found["accuracy"].iterrows()
-    ]
-    header = ["network", "passes"]
-    for column in columns:
-        header += [column.replace("calibration_error", "calibration error"), "interval"]
-    return Table(
-        id="table-longer",
-        caption="Loss, accuracy, confidence and expected calibration error on validation images, "
-        "mean over seeds",
-        columns=[*header, "seeds"],
-        rows=rows,
     )
 
 
-def _likeness(tables: Mapping[str, pd.DataFrame], confidence_level: float) -> Table:
-    found = over_seeds(
-        steps.by_seed(tables["longer_kernels"]),
-        ["moment"],
-        "likeness",
-        confidence_level=confidence_level,
+@section.figure(
+    "Training goes on",
+    shows="Loss and accuracy along the training · dotted line: where the section on few images "
+    "ends",
+    alt="Two panels of lines by passes over the training images, loss on the left and accuracy on "
+    "the right: for each network a full line of training images and a dashed one of validation "
+    "images.",
+)
+def longer(sheet, longer, scores):
+    sheet.facts.append(sizes_of(longer))
+    axes = sheet.axes(3.5, columns=2)[0]
+    for ax, measure in zip(axes, ("loss", "accuracy"), strict=True):
+        sheet.lines(ax, longer, "epoch", measure, hue="architecture", style="split", markers=False)
+        for epoch in sorted(set(scores["epoch"]))[:-1]:
+            ax.axvline(epoch, color=style.MUTED, linestyle=":", linewidth=1.1)
+    return (
+        f"From there to the end the validation loss goes {moved(scores, 'loss', number)} and the "
+        f"accuracy {moved(scores, 'accuracy', lambda share: percent(share, 1))}."
     )
-    return Table(
-        id="table-longer-kernels",
-        caption="Larger absolute cosine of filters of the first convolution with a step along "
-        "rows or columns, mean over filters and seeds",
-        columns=["training", "cosine", "interval", "seeds"],
-        rows=[
-            [Cell(row["moment"]), *mean_cells(row), Cell(count(row["n"]), int(row["n"]))]
-            for _, row in found.iterrows()
-        ],
+
+
+@section.figure(
+    "Confidence and how often it is right",
+    shows="Share of right answers by confidence; dashed: calibrated; black: mean confidence in the "
+    "bin\nBelow: the number of answers of all seeds in each bin",
+    alt="Bars of the share of right answers by confidence, against a diagonal, one panel for each "
+    "network and time; below each, bars of the number of answers.",
+)
+def calibration(sheet, longer_answers, scores):
+    sheet.facts.append(f"{some(longer_answers['seed'].nunique(), 'seed')}")
+    times = scores.groupby(["architecture", "epoch"], sort=False)["calibration_error"]
+    axes = sheet.axes(
+        3.6, rows=2, columns=len(times), height_ratios=[3, 1], sharex=True, sharey="row"
     )
+    for (above, below), ((network, epoch), errors) in zip(axes.T, times, strict=True):
+        rows = longer_answers.query("architecture == @network and epoch == @epoch")
+        binned = bins_by_seed(rows)
+        binned["middle"] = (binned["bin"] + 0.5) / N_BINS
+        colour = COLUMNS["architecture"].colours[network]
+        above.axline((0, 0), (1, 1), linestyle="--", color=style.MUTED, linewidth=1)
+        of_bins = {"x": "middle", "native_scale": True, "color": colour, "saturation": 1}
+        bars = {"errorbar": sheet.interval, "err_kws": {"linewidth": 1.1}, "alpha": 0.5}
+        sns.barplot(binned, y="accuracy", ax=above, **bars, **of_bins)
+        means = binned.groupby("bin")["confidence"].mean()
+        above.hlines(means, means.index / N_BINS, (means.index + 1) / N_BINS, color=style.INK)
+        sns.barplot(binned, y="n", ax=below, estimator="sum", errorbar=None, **of_bins)
+        low, high = sheet.interval(errors)
+        above.set_title(
+            f"{NETWORKS[network]}\n{some(epoch, 'pass', 'passes')}\ncalibration error "
+            f"{number(errors.mean(), 3)}\n[{number(max(low, 0), 3)}, {number(high, 3)}]",
+            fontsize=8.5,
+        )
+        above.set(xlim=(0, 1), ylim=(0, 1.06), ylabel="answers right")
+        below.set(xlabel="confidence", ylabel="answers")
+        plots.percent_axis(above.yaxis)
+        plots.percent_axis(below.xaxis)
+    errors = moved(scores, "calibration_error", partial(number, digits=3))
+    return f"The expected calibration error goes {errors}."
+
+
+@section.figure(
+    "Filters of the first convolution",
+    shows="Weights of the convolutional network before and after the training; above each its "
+    "larger absolute cosine with a step along rows or columns: 1 is an edge detector",
+    alt="Small squares of weights, red where positive and blue where negative: filters before the "
+    "training above, after it below, in groups of one network each.",
+)
+def kernels(sheet, longer_kernels, likeness, longer):
+    sheet.facts.append(sizes_of(longer))
+    shown = list(dict.fromkeys(longer_kernels["seed"]))[:MOST_SEEDS]
+    filters = {
+        key: steps.filters_of(rows) for key, rows in longer_kernels.groupby(["moment", "seed"])
+    }
+    n_filters = len(filters["before", shown[0]])
+    axes = sheet.axes(2.9, rows=2, columns=n_filters * len(shown))
+    for row, moment in zip(axes, ("before", "after"), strict=True):
+        own = np.concatenate([filters[moment, seed] for seed in shown])
+        for ax, weights, cosine in zip(row, own, steps.likeness(own), strict=True):
+            most = max(np.abs(longer_kernels["weight"]))
+            sns.heatmap(
+                weights, ax=ax, cmap="RdBu_r", vmin=-most, vmax=most, cbar=False, square=True,
+                xticklabels=False, yticklabels=False,
+            )  # fmt: skip
+            ax.set_title(number(cosine), fontsize=8, fontweight="normal")
+        row[0].set_ylabel(moment)
+    for place, seed in enumerate(shown):
+        axes[1, place * n_filters].set_xlabel(f"seed {seed}")
+    means = likeness.groupby("moment")["likeness"].mean()
+    return (
+        "Over the training, the absolute cosine of a filter with the nearer of two edge detectors "
+        f"goes from {number(means['before'])} to {number(means['after'])}, in the mean over "
+        "filters and seeds."
+    )
+
+
+section.table(
+    "longer",
+    "Loss, accuracy, confidence and expected calibration error on validation images, mean over "
+    "seeds",
+    lambda scores: scores.sort_values(["architecture", "epoch"], kind="stable"),
+    keys=["architecture", "epoch"],
+    values=["loss", "accuracy", "confidence", "calibration_error"],
+)
+section.table(
+    "longer-kernels",
+    "Larger absolute cosine of filters of the first convolution with a step along rows or columns, "
+    "mean over filters and seeds",
+    lambda likeness: likeness,
+    keys=["moment"],
+    values=["likeness"],
+)

@@ -1,168 +1,211 @@
-"""How many images an assumption is worth: claims and tables; figures in `matching_figures`."""
+"""How many images is an assumption worth, and does a search over settings save the MLP?"""
 
-from collections.abc import Callable, Mapping
+import math
 
-import numpy as np
 import pandas as pd
+import seaborn as sns
 
-from depthlens.chapters import comparing
-from depthlens.chapters.comparing import mean_cells
-from depthlens.chapters.inductive_bias import matching_figures
-from depthlens.chapters.inductive_bias.judging import judge_networks
-from depthlens.chapters.inductive_bias.matching_measures import all_sizes, chosen, needed
-from depthlens.chapters.inductive_bias.words import NETWORKS
-from depthlens.chapters.over_seeds import over_seeds
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Finding
-from depthlens.prose import count, number
-from depthlens.report.page import Cell, Table
+from depthlens.chapters.inductive_bias.words import (
+    BOTH,
+    COLUMNS,
+    COURSE,
+    NETWORKS,
+    learning,
+    of_few_images,
+    seeds,
+    sizes_of,
+    validated,
+    with_three_classes,
+)
+from depthlens.chapters.section import Section
+from depthlens.figures import style
+from depthlens.figures.sheet import Column
+from depthlens.prose import count, joined, number, percent, some
+from depthlens.sweep import grid
 
-claim = comparing.claims_of("inductive_bias")
-_COURSE = "course material on inductive biases"
-CLAIMS = (
-    claim(
-        "mlp-needs-ten-times",
-        "The MLP needs ten times as many images.",
-        _COURSE,
-        "fewest images with which the MLP is at least as good as the convolutional network with "
-        "the middle number of images, over that number; a seed that never is counts twice the "
-        "most images tried",
-        at_least=10,
-    ),
-    claim(
-        "search-does-not-save-the-mlp",
-        "Nor does a search over settings help the MLP past the convolutional network.",
-        _COURSE,
-        "test accuracy of the best candidate by validation accuracy, convolutional network minus "
-        "MLP",
-        above=0,
-    ),
+section = Section(
+    __name__,
+    title="How many images an assumption is worth",
+    text="The MLP gets more and more images, until it does as well as the convolutional network "
+    "with few. Then both are given the best of a random search over learning rate, passes over the "
+    "images and kernel size: the candidate with the highest validation accuracy, mean over seeds, "
+    "is judged on test images that played no part in the choice.",
+    columns=COLUMNS
+    | {
+        "middle": Column("images of the convolutional network", count),
+        "fewest": Column(
+            "images of the MLP", lambda n: "more than tried" if math.isnan(n) else count(n)
+        ),
+        "times": Column("times as many"),
+        "learning_rate": Column("learning rate", lambda rate: f"{rate:g}"),
+        "epochs": Column("passes", count),
+        # An MLP has no kernels.
+        "kernel_size": Column("kernels", lambda size: f"{size}×{size}" if size else "—"),
+    },
+)
+learning(
+    section,
+    "matching",
+    settings=of_few_images,
+    architecture=["mlp"],
+    images=lambda block: block["matching"],
 )
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against both networks."""
-    tests: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], pd.Series]]] = {
-        "mlp-needs-ten-times": (all_sizes(tables), lambda rows: needed(rows)["times"]),
-        "search-does-not-save-the-mlp": (tables["search"], _lead_after_search),
-    }
-    findings = []
-    for asked in CLAIMS:
-        table, measure = tests[asked.id]
-        findings += judge_networks(
-            asked,
-            ["cnn", "mlp"],
-            lambda rows, measure=measure: measure(rows).dropna().tolist(),
-            table,
-            confidence_level=confidence_level,
-        )
-    return findings
-
-
-def _lead_after_search(rows: pd.DataFrame) -> pd.Series:
-    """Test accuracy of the chosen convolutional network less that of the chosen MLP, by seed."""
-    cnn, mlp = (
-        own[own["split"] == "test"].set_index("seed")["accuracy"]
-        for own in (chosen(rows, name) for name in ("cnn", "mlp"))
-    )
-    return cnn - mlp
-
-
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Accuracy of the MLP by number of images, and every candidate of the search."""
-    return {
-        "matching": matching_figures.by_images(
-            all_sizes(tables), confidence_level=confidence_level
-        ),
-        "search": matching_figures.candidates(tables["search"], confidence_level=confidence_level),
+def search_settings(block):
+    own = block["search"]
+    return with_three_classes(block) | {
+        "images": own["images"],
+        "splits": ("train", "validation", "test"),
+        "search": {key: own[key] for key in ("learning_rate", "epochs", "kernel_size")},
     }
 
 
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Accuracy by number of images, images needed by seed, and the candidates of the search."""
-    table = all_sizes(tables)
-    accuracies = comparing.mean_rows(
-        table[table["split"] == "validation"].sort_values(["images", "architecture"]),
-        ["images", "architecture"],
-        [lambda value: Cell(count(value), int(value)), lambda value: Cell(NETWORKS[value])],
-        confidence_level=confidence_level,
-    )
-    return [
-        Table(
-            id="table-matching",
-            caption="Validation accuracy by number of training images, mean over seeds",
-            columns=["images a class", "network", "accuracy", "interval", "seeds"],
-            rows=accuracies,
-        ),
-        _needed_table(table),
-        _search_table(tables["search"], confidence_level),
-    ]
+section.sweep(
+    "search",
+    "search",
+    cells=lambda block: grid(
+        architecture=BOTH, candidate=range(1, block["search"]["budget"] + 1), seeds=seeds(block)
+    ),
+    settings=search_settings,
+)
 
 
-def _needed_table(table: pd.DataFrame) -> Table:
-    rows = []
-    for seed, row in needed(table).iterrows():
-        never = np.isnan(row["fewest"])
-        rows.append(
-            [
-                Cell(str(seed), int(seed)),
-                Cell(count(row["middle"]), int(row["middle"])),
-                Cell(number(row["accuracy"], 3), float(row["accuracy"])),
-                # Sorted behind every number of images that was tried.
-                Cell("more than tried", float("inf")) if never else
-                Cell(count(row["fewest"]), int(row["fewest"])),
-                Cell(number(row["times"], 1), float(row["times"])),
-            ]
-        )  # fmt: skip
-    return Table(
-        id="table-matching-needed",
-        caption="Images a class with which the MLP first is as good as the convolutional network",
-        columns=[
-            "seed",
-            "images of the convolutional network",
-            "its validation accuracy",
-            "images of the MLP",
-            "times as many",
-        ],
-        rows=rows,
+@section.derived
+def all_sizes(few_images, matching):
+    """Networks of both sweeps, those of both once."""
+    table = pd.concat([few_images, matching], ignore_index=True)
+    return table.drop_duplicates(["dataset", "architecture", "images", "seed", "split"])
+
+
+@section.derived
+def needed(all_sizes):
+    """How many images the MLP needs to do as well as the other with the middle number, by seed.
+
+    `fewest` is NaN where it never does; then `times` counts twice the most that were tried.
+    """
+    accuracy = validated(all_sizes).pivot(
+        index="seed", columns=["architecture", "images"], values="accuracy"
+    )
+    cnn, mlp = accuracy["cnn"].dropna(axis=1, how="all"), accuracy["mlp"]
+    middle = sorted(cnn)[len(cnn.columns) // 2]
+    wanted = cnn[middle].dropna()
+    mlp = mlp.loc[wanted.index, sorted(mlp)]
+    enough = mlp.ge(wanted, axis=0)
+    # Of a row the first column that is true: columns ascend.
+    fewest = enough.idxmax(axis=1).astype(float).where(enough.any(axis=1))
+    times = fewest.fillna(2 * max(mlp)) / middle
+    found = {"middle": middle, "accuracy": wanted, "fewest": fewest, "times": times}
+    about = {"dataset": all_sizes["dataset"].iloc[0], "architecture": "cnn + mlp"}
+    return pd.DataFrame(found).reset_index().assign(**about)
+
+
+def chosen(search, architecture):
+    """Rows of the candidate with the highest mean validation accuracy, of equals the first."""
+    own = search[search["architecture"] == architecture]
+    means = validated(own).groupby("candidate")["accuracy"].mean()
+    # Means of equal values may differ in their last bits.
+    return own[own["candidate"] == means.round(12).idxmax()]
+
+
+@section.claim(
+    "The MLP needs ten times as many images.",
+    source=COURSE,
+    measure="fewest images with which the MLP is at least as good as the convolutional network "
+    "with the middle number of images, over that number; a seed that never is counts twice the "
+    "most images tried",
+    at_least=10,
+)
+def mlp_needs_ten_times(needed):
+    return needed["times"]
+
+
+@section.claim(
+    "Nor does a search over settings help the MLP past the convolutional network.",
+    source=COURSE,
+    measure="test accuracy of the best candidate by validation accuracy, convolutional network "
+    "minus MLP",
+    networks=["cnn", "mlp"],
+    above=0,
+)
+def search_does_not_save_the_mlp(search):
+    best = pd.concat([chosen(search, name) for name in BOTH])
+    tested = best[best["split"] == "test"]
+    accuracy = tested.pivot(index="seed", columns="architecture", values="accuracy")
+    return accuracy["cnn"] - accuracy["mlp"]
+
+
+@section.figure(
+    "How many images an assumption is worth",
+    shows="Accuracy by number of training images, logarithmic · level lines: where the MLP would "
+    "be as good as the convolutional network with its numbers",
+    alt="Lines of both networks' validation accuracy by the number of training images; from each "
+    "point of the convolutional network a level line to the right.",
+)
+def matching(sheet, all_sizes, needed):
+    sheet.facts.append(sizes_of(all_sizes))
+    rows, ax = validated(all_sizes), sheet.axes(4.2)
+    ax.set_xscale("log")
+    sheet.lines(ax, rows, "images", "accuracy", hue="architecture", err_style="bars")
+    cnn = rows[rows["architecture"] == "cnn"].groupby("images")["accuracy"].mean()
+    colour = COLUMNS["architecture"].colours["cnn"]
+    ax.hlines(cnn, cnn.index, rows["images"].max(), color=colour, linestyle=":", linewidth=1)
+    never = int(needed["fewest"].isna().sum())
+    rest = f"; in {some(never, 'seed')} no number was enough, which counts as twice the most"
+    return (
+        f"With {some(needed['middle'].iloc[0], 'training image')} a class the {NETWORKS['cnn']} "
+        f"gets {percent(needed['accuracy'].mean(), 1)} of the validation images right. The MLP "
+        f"needs {number(needed['times'].mean(), 1)} times as many to do as well, in the mean over "
+        f"seeds{rest if never else ''}."
     )
 
 
-def _search_table(search: pd.DataFrame, confidence_level: float) -> Table:
-    settings = ["architecture", "candidate", "learning_rate", "epochs", "kernel_size"]
-    validated, tested = (
-        over_seeds(
-            search[search["split"] == split],
-            settings,
-            "accuracy",
-            confidence_level=confidence_level,
-        )
-        for split in ("validation", "test")
-    )
-    best = {name: chosen(search, name)["candidate"].iloc[0] for name in set(search["architecture"])}
-    rows = []
-    for (_, row), (_, test) in zip(validated.iterrows(), tested.iterrows(), strict=True):
-        kernel_size, name = row["kernel_size"], row["architecture"]
-        rows.append(
-            [
-                Cell(NETWORKS[name]),
-                Cell(str(row["candidate"]), int(row["candidate"])),
-                Cell(f"{row['learning_rate']:g}", float(row["learning_rate"])),
-                Cell(count(row["epochs"]), int(row["epochs"])),
-                # An MLP has no kernels.
-                Cell(f"{kernel_size}×{kernel_size}" if kernel_size else "—", int(kernel_size)),
-                *mean_cells(row),
-                *mean_cells(test),
-                Cell("chosen" if best[name] == row["candidate"] else ""),
-                Cell(count(row["n"]), int(row["n"])),
-            ]
-        )
-    return Table(
-        id="table-search",
-        caption="Candidates of the search, mean accuracy over seeds",
-        columns=[
-            *("network", "candidate", "learning rate", "passes", "kernels"),
-            *("validation accuracy", "interval", "test accuracy", "interval", "choice", "seeds"),
-        ],
-        rows=rows,
-    )
+@section.figure(
+    "A search over settings",
+    shows="Validation accuracy of every candidate by its learning rate, logarithmic · star: "
+    "accuracy of the best on test images",
+    alt="Points of validation accuracy by learning rate, one colour a network and one shape a "
+    "number of passes; a star at the test accuracy of the best of each.",
+)
+def search(sheet, search):
+    sheet.facts.append(sizes_of(search))
+    ax, keys = sheet.axes(4.2), ["architecture", "candidate", "learning_rate", "epochs"]
+    means = validated(search).groupby(keys, sort=False)["accuracy"].mean().reset_index()
+    ax.set_xscale("log")
+    colours = COLUMNS["architecture"].colours
+    named = means.assign(architecture=means["architecture"].map(NETWORKS))
+    sns.scatterplot(
+        named, x="learning_rate", y="accuracy", hue="architecture", style="epochs", s=45,
+        palette={NETWORKS[name]: colours[name] for name in BOTH}, alpha=0.75, ax=ax,
+    )  # fmt: skip
+    said = []
+    for name in sheet.levels(means, "architecture"):
+        best = chosen(search, name).query("split == 'test'")
+        accuracy, rate = best["accuracy"].mean(), best["learning_rate"].iloc[0]
+        ax.plot(rate, accuracy, "*", color=colours[name], markersize=15, markeredgecolor=style.INK)
+        said.append(f"the best {NETWORKS[name]} by validation gets {percent(accuracy, 1)} right")
+    sheet.label(ax, x="learning_rate", y="accuracy")
+    return f"Of the test images, {joined(said)}."
+
+
+section.table(
+    "matching",
+    "Validation accuracy by number of training images, mean over seeds",
+    lambda all_sizes: validated(all_sizes).sort_values(["images", "architecture"]),
+    keys=["images", "architecture"],
+    values=["accuracy"],
+)
+section.table(
+    "matching-needed",
+    "Images a class with which the MLP first is as good as the convolutional network",
+    lambda needed: needed,
+    keys=["seed", "middle"],
+    values=["accuracy", "fewest", "times"],
+)
+section.table(
+    "search",
+    "Candidates of the search, mean accuracy over seeds",
+    lambda search: search[search["split"] != "train"],
+    keys=["architecture", "candidate", "learning_rate", "epochs", "kernel_size", "split"],
+    values=["accuracy"],
+)

@@ -1,148 +1,194 @@
-"""Shifted images: claims and tables of the sweep `translation`; figures in `translation_figures`.
+"""Shifted images: do answers stay (invariance), and do features move along (equivariance)?"""
 
-What an answer does when an image is shifted is invariance; what features do is equivariance.
-"""
+import math
 
-from collections.abc import Mapping
-
-import pandas as pd
-
-from depthlens.chapters import comparing
-from depthlens.chapters.inductive_bias import translation_figures
-from depthlens.chapters.inductive_bias.judging import judge_networks
-from depthlens.chapters.inductive_bias.translation_figures import LAYERS, error_text
-from depthlens.chapters.inductive_bias.words import NETWORKS
-from depthlens.chapters.over_seeds import over_seeds
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Finding, NotTestableError
-from depthlens.prose import count
-from depthlens.report.page import Cell, Table
-
-claim = comparing.claims_of("inductive_bias")
-_COURSE = "course material on inductive biases"
-CLAIMS = (
-    claim(
-        "cnn-keeps-its-answers",
-        "Answers of the convolutional network do not change with the place of an edge.",
-        _COURSE,
-        "accuracy at the largest shift minus without shift, convolutional network",
-        at_least=-0.02,
-    ),
-    claim(
-        "mlp-loses-its-answers",
-        "Those of the MLP do.",
-        _COURSE,
-        "accuracy at the largest shift minus without shift, MLP",
-        below=-0.1,
-    ),
-    claim(
-        "convolution-is-equivariant",
-        "A convolution commutes with shifts.",
-        _COURSE,
-        "largest relative error of the first convolution's features over the shifts, away from "
-        "the borders",
-        at_most=1e-4,
-    ),
-    claim(
-        "pooling-breaks-equivariance",
-        "Pooling breaks that for shifts that its stride does not divide.",
-        _COURSE,
-        "relative error behind the first pooling, mean over odd shifts",
-        above=0.01,
-    ),
+from depthlens.chapters.inductive_bias.words import (
+    BOTH,
+    COLUMNS,
+    COURSE,
+    NETWORKS,
+    seeds,
+    with_three_classes,
 )
-_TESTS = {
-    "cnn-keeps-its-answers": ("translation", "cnn", lambda rows: _change(rows)),
-    "mlp-loses-its-answers": ("translation", "mlp", lambda rows: _change(rows)),
-    "convolution-is-equivariant": ("equivariance", "cnn", lambda rows: _largest_error(rows)),
-    "pooling-breaks-equivariance": ("equivariance", "cnn", lambda rows: _odd_error(rows)),
+from depthlens.chapters.section import Section
+from depthlens.figures import style
+from depthlens.figures.sheet import Column
+from depthlens.ledger import NotTestableError
+from depthlens.prose import count, joined, number, percent, some
+from depthlens.sweep import grid
+
+LAYERS = {
+    "conv1": "first convolution",
+    "pool1": "first pooling",
+    "conv2": "second convolution",
+    "pool2": "second pooling",
+    "avgpool": "global average",
 }
-"""table, network and measure of each claim"""
+"""what features are read behind, by its name in the network"""
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against the networks that they are about."""
-    findings = []
-    for asked in CLAIMS:
-        table, network, measure = _TESTS[asked.id]
-        findings += judge_networks(
-            asked, [network], measure, tables[table], confidence_level=confidence_level
-        )
-    return findings
+def error_text(value):
+    """A relative error as a reader can compare it: "0.12", "3.1 · 10⁻⁷", "0"."""
+    if math.isnan(value):
+        return "—"
+    if value == 0 or abs(value) >= 0.001:
+        return number(value, 3) if value else "0"
+    digits, exponent = f"{value:.1e}".split("e")
+    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits.replace('-', '−')} · 10{power}"
 
 
-def _change(rows: pd.DataFrame) -> list[float]:
-    """Accuracy at the largest shift less that without, a value a seed."""
-    by_shift = rows.pivot(index="seed", columns="shift", values="accuracy")
+section = Section(
+    __name__,
+    title="Shifted images",
+    text="Networks learn edges of the upper and left half; new images of such edges are then "
+    "shifted right and down, what comes in repeating the border. Equivariance is measured on the "
+    "features: how far those of the shifted image are from the shifted features of the image, "
+    "relative to their size, away from the borders. Behind a pooling, a shift by less than its "
+    "stride has no counterpart among the features.",
+    columns=COLUMNS
+    | {
+        "shift": Column("shift right and down, pixels", count),
+        "probe": Column(
+            "behind", LAYERS.__getitem__, dict(zip(LAYERS, style.palette(LAYERS), strict=True))
+        ),
+        "error": Column("relative error", error_text),
+    },
+)
+section.sweep(
+    "translation",
+    "translation",
+    cells=lambda block: grid(architecture=BOTH, seeds=seeds(block)),
+    settings=lambda block: with_three_classes(block) | block["translation"],
+    tables=["translation", "equivariance"],
+)
+
+
+@section.derived
+def shifted(equivariance):
+    """Errors where images were shifted at all."""
+    return equivariance[equivariance["shift"] > 0]
+
+
+def change(translation):
+    """Accuracy at the largest shift less that without, by seed."""
+    by_shift = translation.pivot(index="seed", columns="shift", values="accuracy")
     if 0 not in by_shift:
         raise NotTestableError("no image was left where it is")
-    largest = by_shift.columns.max()
-    if largest == 0:
+    if by_shift.columns.max() == 0:
         raise NotTestableError("no image was shifted")
-    return (by_shift[largest] - by_shift[0]).dropna().tolist()
+    return by_shift[by_shift.columns.max()] - by_shift[0]
 
 
-def _largest_error(rows: pd.DataFrame) -> list[float]:
-    """Of the first convolution, over all shifts, a value a seed."""
-    shifted = rows[(rows["probe"] == "conv1") & (rows["shift"] > 0)]
-    if shifted.empty:
+@section.claim(
+    "Answers of the convolutional network do not change with the place of an edge.",
+    source=COURSE,
+    measure="accuracy at the largest shift minus without shift, convolutional network",
+    networks=["cnn"],
+    at_least=-0.02,
+)
+def cnn_keeps_its_answers(translation):
+    return change(translation)
+
+
+@section.claim(
+    "Those of the MLP do.",
+    source=COURSE,
+    measure="accuracy at the largest shift minus without shift, MLP",
+    networks=["mlp"],
+    below=-0.1,
+)
+def mlp_loses_its_answers(translation):
+    return change(translation)
+
+
+@section.claim(
+    "A convolution commutes with shifts.",
+    source=COURSE,
+    measure="largest relative error of the first convolution's features over the shifts, away from "
+    "the borders",
+    networks=["cnn"],
+    at_most=1e-4,
+)
+def convolution_is_equivariant(shifted):
+    rows = shifted[shifted["probe"] == "conv1"]
+    if rows.empty:
         raise NotTestableError("no image was shifted")
-    return shifted.groupby("seed")["error"].max().dropna().tolist()
+    return rows.groupby("seed")["error"].max()
 
 
-def _odd_error(rows: pd.DataFrame) -> list[float]:
-    """Of the first pooling, mean over odd shifts, a value a seed: its stride is 2."""
-    odd = rows[(rows["probe"] == "pool1") & (rows["shift"] % 2 == 1)]
+@section.claim(
+    "Pooling breaks that for shifts that its stride does not divide.",
+    source=COURSE,
+    measure="relative error behind the first pooling, mean over odd shifts",
+    networks=["cnn"],
+    above=0.01,
+)
+def pooling_breaks_equivariance(shifted):
+    odd = shifted[(shifted["probe"] == "pool1") & (shifted["shift"] % 2 == 1)]
     if odd.empty:
         raise NotTestableError("no image was shifted by an odd number of pixels")
-    return odd.groupby("seed")["error"].mean().dropna().tolist()
+    return odd.groupby("seed")["error"].mean()
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Accuracy and error of equivariance, by shift."""
-    return {
-        "translation": translation_figures.accuracy(
-            tables["translation"], confidence_level=confidence_level
-        ),
-        "equivariance": translation_figures.equivariance(
-            tables["equivariance"], confidence_level=confidence_level
-        ),
-    }
-
-
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Accuracy by network and shift, error by layer and shift."""
-    accuracies = comparing.mean_rows(
-        tables["translation"],
-        ["architecture", "shift"],
-        [lambda value: Cell(NETWORKS[value]), lambda value: Cell(count(value), int(value))],
-        confidence_level=confidence_level,
-    )
-    errors = over_seeds(
-        tables["equivariance"], ["probe", "shift"], "error", confidence_level=confidence_level
-    )
-    return [
-        Table(
-            id="table-translation",
-            caption="Accuracy on shifted images, mean over seeds",
-            columns=["network", "shift, pixels", "accuracy", "interval", "seeds"],
-            rows=accuracies,
-        ),
-        Table(
-            id="table-equivariance",
-            caption="Relative error of the features of shifted images, mean over seeds",
-            columns=["behind", "shift, pixels", "relative error", "interval", "seeds"],
-            rows=[
-                [
-                    Cell(LAYERS[row["probe"]]),
-                    Cell(count(row["shift"]), int(row["shift"])),
-                    Cell(error_text(row["mean"]), float(row["mean"])),
-                    Cell(
-                        f"{error_text(row['low'])} … {error_text(row['high'])}", float(row["low"])
-                    ),
-                    Cell(count(row["n"]), int(row["n"])),
-                ]
-                for _, row in errors.iterrows()
-            ],
-        ),
+@section.figure(
+    "Answers for shifted images",
+    shows="New images, drawn like those learned from, shifted right and down",
+    alt="Lines of accuracy over the shift in pixels, one a network.",
+)
+def translation(sheet, translation):
+    images = " or ".join(map(count, sorted(set(translation["examples"]))))
+    sheet.facts.append(f"{images} images, {some(translation['seed'].nunique(), 'seed')}")
+    sheet.lines(sheet.axes(3.7), translation, "shift", "accuracy", hue="architecture")
+    means = translation.groupby(["architecture", "shift"])["accuracy"].mean().unstack()
+    said = [
+        f"{NETWORKS[network]} {percent(row.iloc[0], 1)} with the smallest shift and "
+        f"{percent(row.iloc[-1], 1)} with the largest"
+        for network, row in means.iterrows()
     ]
+    return f"Right answers: {'; '.join(said)}."
+
+
+@section.figure(
+    "Features of shifted images",
+    shows="Distance of the features of the shifted image from the shifted features of the image, "
+    "relative to their size, away from the borders",
+    alt="Lines of relative error over the shift in pixels, one a layer; on the left in orders of "
+    "magnitude, on the right on a plain scale.",
+)
+def equivariance(sheet, shifted):
+    sheet.facts.append(some(shifted["seed"].nunique(), "seed"))
+    # Magnitudes tell what is exact but for rounding, the plain scale how much the rest differs.
+    magnitudes, plain = sheet.axes(3.8, columns=2)[0]
+    for ax in (magnitudes, plain):
+        sheet.lines(ax, shifted, "shift", "error", hue="probe")
+    positive = shifted.loc[shifted["error"] > 0, "error"]
+    if len(positive):
+        # Below the smallest error the axis is linear, down to 0.
+        magnitudes.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(positive.min())))
+    magnitudes.set(title="In orders of magnitude", ylim=(0, None))
+    plain.set(title="The same on a plain scale", ylabel="", ylim=(0, None))
+    of_convolution = shifted.loc[shifted["probe"] == "conv1", "error"].max()
+    pooled = shifted[shifted["probe"] == "pool1"]
+    means = pooled.groupby(pooled["shift"].mod(2).map({1: "odd", 0: "even"}))["error"].mean()
+    said = [f"{error_text(mean)} for {parity} shifts" for parity, mean in means.items()]
+    return (
+        f"Behind the first convolution the relative error is at most {error_text(of_convolution)}; "
+        f"behind the first pooling it is {joined(said)}, on average."
+    )
+
+
+section.table(
+    "translation",
+    "Accuracy on shifted images, mean over seeds",
+    lambda translation: translation,
+    keys=["architecture", "shift"],
+    values=["accuracy"],
+)
+section.table(
+    "equivariance",
+    "Relative error of the features of shifted images, mean over seeds",
+    lambda equivariance: equivariance,
+    keys=["probe", "shift"],
+    values=["error"],
+)

@@ -36,6 +36,11 @@ COLOURS = {
 }
 
 
+SPLITS = {
+    "train": "training images",
+    "validation": "validation images",
+    "test": "test images",
+}
 WAYS = {False: "pixels in place", True: "pixels moved"}
 COLUMNS = {
     "architecture": Column("network", NETWORKS.__getitem__, COLOURS),
@@ -43,7 +48,12 @@ COLUMNS = {
     "images": Column("training images a class", count),
     "kernel_size": Column("kernels, pixels", lambda size: f"{size}×{size}"),
     "split": Column(
-        "asked about", {"train": "training images", "validation": "validation images"}.__getitem__
+        "asked about",
+        {
+            "train": "training images",
+            "validation": "validation images",
+            "test": "test images",
+        }.__getitem__,
     ),
     "examples": Column("images", count),
     "epoch": Column("passes over the training images", count),
@@ -52,6 +62,9 @@ COLUMNS = {
     "lead": Column("lead"),
     "ahead": Column("seeds ahead", percent),
     "difference": Column("difference"),
+    "calibration_error": Column("calibration error"),
+    "moment": Column("training"),
+    "likeness": Column("cosine"),
     "recipe": Column(
         "recipe", {"large_kernels": "large kernels", "small_kernels": "small kernels"}.__getitem__
     ),
@@ -119,7 +132,12 @@ def course(
 
 def _cells(block: Mapping, axes: Mapping) -> list[Cell]:
     values = {key: axis(block) if callable(axis) else axis for key, axis in axes.items()}
-    return grid(**values, seeds=together(block["seeds"], block["seeds_at_once"]))
+    return grid(**values, seeds=seeds(block))
+
+
+def seeds(block: Mapping) -> list[str]:
+    """Seeds in the groups that one cell trains at once."""
+    return together(block["seeds"], block["seeds_at_once"])
 
 
 def at_the_end(table: pd.DataFrame, *splits: str) -> pd.DataFrame:
