@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
+from pandas.api.types import is_numeric_dtype
 
 from depthlens import intervals
 from depthlens.figures import plots, style
@@ -29,7 +30,9 @@ class Column(NamedTuple):
     colours: Mapping[Any, str] = {}
     """of its values, in the order in which they are shown; the palette, where it is empty"""
     share: bool = False
-    """between 0 and 1: axes are in percent, and intervals end there"""
+    """between 0 and 1: axes are in percent"""
+    bounds: tuple[float, float] | None = None
+    """where intervals end, though Student's does not know it; 0 and 1 of a share"""
 
 
 class Sheet:
@@ -140,7 +143,8 @@ class Sheet:
 
     def points(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
         """Means over seeds as points with bars of their intervals, one place a category."""
-        options = {"dodge": 0.45 if "hue" in roles else False, "linestyle": "none"} | roles
+        several = "hue" in roles and table[roles["hue"]].nunique() > 1
+        options = {"dodge": 0.45 if several else False, "linestyle": "none"} | roles
         options = {"markersize": 4.5, "err_kws": {"linewidth": 1.1}} | options
         self._draw(sns.pointplot, ax, table, x, y, **options)
         self._intervals = "bars"
@@ -163,7 +167,7 @@ class Sheet:
                     options["palette"] = self.colours(table, name)
                 table[name] = table[name].map(self.column(name).write)
                 self._roles.add(name)
-        value = x if options.get("orient") in ("y", "h") else y
+        value = y if is_numeric_dtype(table[y]) else x
         plot(table, x=x, y=y, errorbar=self._interval_of(value), ax=ax, **options)
         self.label(ax, x=x, y=y)
 
@@ -175,9 +179,10 @@ class Sheet:
                 plots.percent_axis(axis)
 
     def _interval_of(self, name: str) -> Callable[[pd.Series], tuple[float, float]]:
-        if not self.column(name).share:
+        bounds = (0, 1) if self.column(name).share else self.column(name).bounds
+        if bounds is None:
             return self.interval
-        return lambda values: tuple(np.clip(self.interval(values), 0, 1))
+        return lambda values: tuple(np.clip(self.interval(values), *bounds))
 
     def legend(self, **options: Any) -> None:
         """How the legend below the axes is made: options of matplotlib's, such as `ncols`."""
