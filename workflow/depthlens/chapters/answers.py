@@ -96,7 +96,11 @@ def measure(function: Callable, tables: Tables, *, confidence_level: float) -> M
         words = missing.args[0] if isinstance(missing.args[0], tuple) else missing.args
         # A flag, such as `permuted`, says nothing to a reader without its name.
         named = [str(word) for word in words if not isinstance(word, bool)]
-        reason = f"the sweep has no {' '.join(named)}" if named else "what it compares was not made"
+        reason = (
+            f"the sweep has no networks of {' '.join(named)}"
+            if named
+            else "what it compares was not made"
+        )
         raise NotTestableError(reason) from None
     if isinstance(value, Measurement):
         return value

@@ -64,10 +64,12 @@ class Sheet:
         self._legend: dict = {}
         self._roles: set[str] = set()
 
-    def axes(self, height: float, *, rows: int = 1, columns: int = 1, **options: Any) -> Any:
-        """Empty axes, `height` inches in all: one, or an array (rows, columns) of them."""
-        self.figure, axes = style.canvas(height, rows=rows, columns=columns, **options)
-        return axes[0, 0] if rows == columns == 1 else axes
+    def axes(
+        self, height: float, *, rows: int | None = None, columns: int | None = None, **options: Any
+    ) -> Any:
+        """Empty axes, `height` inches in all: one, or an array where rows or columns are given."""
+        self.figure, axes = style.canvas(height, rows=rows or 1, columns=columns or 1, **options)
+        return axes if rows or columns else axes[0, 0]
 
     def panels(
         self, table: pd.DataFrame, by: str, height: float, *, most_columns: int = 3, **options: Any
@@ -114,7 +116,10 @@ class Sheet:
 
     def interval(self, values: pd.Series) -> tuple[float, float]:
         """Student's t interval of the mean, as seaborn's `errorbar` takes it."""
-        return intervals.mean(values, confidence_level=self.confidence_level)
+        low, high = intervals.mean(values, confidence_level=self.confidence_level)
+        # Rounding may leave a bound on the wrong side of its mean, by the last bit.
+        mean = pd.Series(values).mean()
+        return float(np.minimum(low, mean)), float(np.maximum(high, mean))
 
     def lines(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
         """Means over seeds as lines, with the bands of their intervals.
@@ -154,6 +159,12 @@ class Sheet:
         options = {"err_kws": {"linewidth": 1.1, "color": style.INK}, "saturation": 1} | roles
         self._draw(sns.barplot, ax, table, x, y, **options)
         self._intervals = "bars"
+
+    def fit(self, ax: Axes, table: pd.DataFrame, keys: list[str], y: str) -> None:
+        """Let an axis of shares show all means and their surroundings; wide bands are cut off."""
+        means = table.groupby(keys)[y].mean()
+        room = max(0.02, 0.18 * (means.max() - means.min()))
+        ax.set_ylim(max(0.0, means.min() - room), min(1.0, means.max() + room))
 
     def _draw(
         self, plot: Callable, ax: Axes, table: pd.DataFrame, x: str, y: str, **options: Any

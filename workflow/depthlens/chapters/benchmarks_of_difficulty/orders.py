@@ -1,198 +1,146 @@
-"""Does it help to begin with the easy images: claims and figure of the sweep `orders`."""
+"""Training from easy to hard: does it help to begin with the easy images?"""
 
-from collections.abc import Callable, Mapping
-
-import pandas as pd
-
-from depthlens.chapters import comparing
-from depthlens.chapters.comparing import Terms
-from depthlens.chapters.over_seeds import by_dataset, over_seeds, sizes
-from depthlens.figures import plots, style
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Finding
+from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, common, sizes
+from depthlens.chapters.section import Section
+from depthlens.figures import style
+from depthlens.figures.sheet import Column
 from depthlens.prose import joined, percent
-from depthlens.report.page import Cell, Table
+from depthlens.sweep import grid
 
-claim_of = comparing.claims_of("benchmarks_of_difficulty")
-_TITLES = {
+WU = "Wu, Dyer, Neyshabur (2021), arXiv 2012.03107"
+ENDS = "test accuracy at the end of the"
+ORDERS = {
     "standard": "All images from the start",
     "random": "Random order",
     "easy_to_hard": "Easy to hard",
     "hard_to_easy": "Hard to easy",
 }
-_COLOURS = {
-    "standard": style.INK,
-    "random": style.MUTED,
-    "easy_to_hard": style.palette("ab")[0],
-    "hard_to_easy": style.palette("ab")[1],
-}
-_WU = "Wu, Dyer, Neyshabur (2021), arXiv 2012.03107"
-CLAIMS = (
-    claim_of(
-        "curricula-do-not-help",
-        "In a training of the usual length, going from easy to hard changes nothing, to a point.",
-        _WU,
-        "test accuracy at the end of the long training, easy to hard minus all images from the "
-        "start",
-        above=-0.01,
-        below=0.01,
+COLOURS = dict(zip(ORDERS, (style.INK, style.MUTED, *style.palette("ab")), strict=True))
+section = Section(
+    __name__,
+    title="Training from easy to hard",
+    text=(
+        "Images are ordered by the prediction depth that a first network gives them, the classes "
+        "taking turns. A training begins with the first fifth of the order; the images that it may "
+        "draw from grow linearly, until after 80 % of the steps all are there. The random order "
+        "grows as fast; the standard training has all images from the start. All take the same "
+        "number of steps from the same weights.",
+        "The short training has a fifth of the epochs. Other paces, other scores and longer "
+        "trainings were not tried.",
     ),
-    claim_of(
-        "curricula-help-short-trainings",
-        "In a short training, going from easy to hard helps.",
-        _WU,
-        "test accuracy at the end of the short training, easy to hard minus all images from the "
-        "start",
-        above=0,
-    ),
-    claim_of(
-        "hard-to-easy-does-not-help-short-trainings",
-        "In a short training, going from hard to easy does not help.",
-        _WU,
-        "test accuracy at the end of the short training, hard to easy minus all images from the "
-        "start",
-        at_most=0,
-    ),
-    claim_of(
-        "easy-to-hard-beats-random",
-        "Networks learn better from easy to hard than in a random order.",
-        "course material on example difficulty",
-        "test accuracy at the end of the long training, easy to hard minus a random order that "
-        "grows as fast",
-        above=0,
-    ),
-    claim_of(
-        "easy-to-hard-beats-hard-to-easy",
-        "Networks learn better from easy to hard than from hard to easy.",
-        "Bengio et al. (2009), Curriculum learning, ICML",
-        "test accuracy at the end of the long training, easy to hard minus hard to easy",
-        above=0,
-    ),
+    columns=COLUMNS
+    | {
+        "order": Column("order", ORDERS.__getitem__, COLOURS),
+        "done": Column("share of the training that is done", share=True),
+        "n_steps": Column("steps"),
+    },
+)
+section.sweep(
+    "orders",
+    "orders",
+    cells=lambda block: grid(dataset=block["datasets"], order=list(ORDERS), seed=block["seeds"]),
+    settings=common,
 )
 
 
-def _long(first: str, second: str) -> Callable[[pd.DataFrame], Terms]:
-    return lambda found: [
-        (sign, (order, found.columns.get_level_values("length").max()))
-        for sign, order in ((1, first), (-1, second))
+@section.derived
+def ends(orders):
+    return orders[orders["step"] == orders["n_steps"]]
+
+
+def accuracy(ends, which):
+    """At the end of the longest training (max) or the shortest (min): a column an order."""
+    rows = ends[ends["length"] == which(ends["length"])]
+    return rows.pivot(index="seed", columns="order", values="accuracy")
+
+
+@section.claim(
+    "In a training of the usual length, going from easy to hard changes nothing, to a point.",
+    source=WU,
+    measure=f"{ENDS} long training, easy to hard minus all images from the start",
+    above=-0.01,
+    below=0.01,
+)
+def curricula_do_not_help(ends):
+    long = accuracy(ends, max)
+    return long["easy_to_hard"] - long["standard"]
+
+
+@section.claim(
+    "In a short training, going from easy to hard helps.",
+    source=WU,
+    measure=f"{ENDS} short training, easy to hard minus all images from the start",
+    above=0,
+)
+def curricula_help_short_trainings(ends):
+    short = accuracy(ends, min)
+    return short["easy_to_hard"] - short["standard"]
+
+
+@section.claim(
+    "In a short training, going from hard to easy does not help.",
+    source=WU,
+    measure=f"{ENDS} short training, hard to easy minus all images from the start",
+    at_most=0,
+)
+def hard_to_easy_does_not_help_short_trainings(ends):
+    short = accuracy(ends, min)
+    return short["hard_to_easy"] - short["standard"]
+
+
+@section.claim(
+    "Networks learn better from easy to hard than in a random order.",
+    source="course material on example difficulty",
+    measure=f"{ENDS} long training, easy to hard minus a random order that grows as fast",
+    above=0,
+)
+def easy_to_hard_beats_random(ends):
+    long = accuracy(ends, max)
+    return long["easy_to_hard"] - long["random"]
+
+
+@section.claim(
+    "Networks learn better from easy to hard than from hard to easy.",
+    source="Bengio et al. (2009), Curriculum learning, ICML",
+    measure=f"{ENDS} long training, easy to hard minus hard to easy",
+    above=0,
+)
+def easy_to_hard_beats_hard_to_easy(ends):
+    long = accuracy(ends, max)
+    return long["easy_to_hard"] - long["hard_to_easy"]
+
+
+@section.figure(
+    "Does it help to begin with the easy images?",
+    shows="Accuracy on test images along a long and a short training · difficulty is prediction "
+    "depth",
+    alt="Lines of test accuracy along the training, one an order; the long training above, the "
+    "short one below.",
+)
+def orders(sheet, orders, ends):
+    sheet.facts.append(sizes(orders))
+    rows = orders.assign(
+        done=orders["step"] / orders["n_steps"],
+        panel=orders["dataset"] + " · " + orders["n_steps"].astype(str) + " steps",
+    ).sort_values("length", ascending=False, kind="stable")
+    n = rows["dataset"].nunique()
+    for ax, _, own in sheet.panels(rows, "panel", 2.7, most_columns=n, sharex=True, sharey=False):
+        sheet.lines(ax, own, "done", "accuracy", hue="order", marker=None)
+        sheet.fit(ax, own, ["order", "done"], "accuracy")
+    long = ends[ends["length"] == ends["length"].max()]
+    means = long.groupby(["dataset", "order"], sort=False)["accuracy"].mean().unstack()
+    said = [
+        f"on {dataset} "
+        + joined([f"{percent(row[order], 1)} ({ORDERS[order].lower()})" for order in row.index])
+        for dataset, row in means.iterrows()
     ]
+    return f"At the end of the long training the accuracy is {'; '.join(said)}."
 
 
-def _short(first: str, second: str) -> Callable[[pd.DataFrame], Terms]:
-    return lambda found: [
-        (sign, (order, found.columns.get_level_values("length").min()))
-        for sign, order in ((1, first), (-1, second))
-    ]
-
-
-_TERMS = {
-    "curricula-do-not-help": _long("easy_to_hard", "standard"),
-    "curricula-help-short-trainings": _short("easy_to_hard", "standard"),
-    "hard-to-easy-does-not-help-short-trainings": _short("hard_to_easy", "standard"),
-    "easy-to-hard-beats-random": _long("easy_to_hard", "random"),
-    "easy-to-hard-beats-hard-to-easy": _long("easy_to_hard", "hard_to_easy"),
-}
-
-
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """Hold the claims against the sweep, dataset by dataset."""
-    return comparing.judged(
-        CLAIMS,
-        _at_the_end(tables["orders"]),
-        by_seed=lambda rows: rows.pivot_table(
-            index="seed", columns=["order", "length"], values="accuracy"
-        ),
-        terms=_TERMS,
-        confidence_level=confidence_level,
-    )
-
-
-def _at_the_end(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["step"] == table["n_steps"]]
-
-
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Accuracy along the training, by order."""
-    table = tables["orders"].assign(done=lambda rows: rows["step"] / rows["n_steps"])
-    found = over_seeds(
-        table, ["dataset", "length", "order", "done"], "accuracy", confidence_level=confidence_level
-    )
-    datasets = by_dataset(table)
-    lengths = sorted(set(table["length"]), reverse=True)
-    figure, axes = style.canvas(
-        2.5 * len(lengths) + 0.4,
-        rows=len(lengths),
-        columns=len(datasets),
-        sharex=True,
-        sharey="col",
-    )
-    for row, length in zip(axes, lengths, strict=True):
-        for ax, dataset in zip(row, datasets, strict=True):
-            panel = found[(found["dataset"] == dataset) & (found["length"] == length)]
-            for order in [name for name in _TITLES if name in set(panel["order"])]:
-                comparing.line(
-                    ax,
-                    panel[panel["order"] == order],
-                    "done",
-                    label=_TITLES[order],
-                    colour=_COLOURS[order],
-                    dashed=order == "random",
-                    marker=None,
-                )
-            n_steps = table[(table["dataset"] == dataset) & (table["length"] == length)]["n_steps"]
-            ax.set_title(f"{dataset} · {n_steps.iloc[0]} steps")
-            plots.percent_axis(ax.xaxis)
-            plots.percent_axis(ax.yaxis)
-    for column, dataset in zip(axes.T, datasets, strict=True):
-        comparing.fit_to_means(column, found[found["dataset"] == dataset]["mean"])
-    comparing.label_below(axes, "share of the training that is done")
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(_TITLES)
-    )
-    title = "Does it help to begin with the easy images?"
-    style.frame(
-        figure,
-        title=title,
-        subtitle=f"Accuracy on test images along a long and a short training · {sizes(table)}\n"
-        f"Difficulty is prediction depth · bands: {percent(confidence_level)} intervals of the "
-        "mean over seeds",
-        ylabel="test accuracy",
-    )
-    ends = _at_the_end(table).groupby(["dataset", "length", "order"])["accuracy"].mean()
-    phrases = []
-    for dataset in datasets:
-        values = ends[dataset, lengths[0]]
-        said = [
-            f"{percent(values[order], 1)} {words}"
-            for order, words in (
-                ("easy_to_hard", "from easy to hard"),
-                ("hard_to_easy", "from hard to easy"),
-                ("random", "in a random order"),
-                ("standard", "with all images from the start"),
-            )
-            if order in values
-        ]
-        phrases.append(f"on {dataset} {joined(said)}")
-    sentence = f"At the end of the long training the accuracy is {'; '.join(phrases)}."
-    alt = (
-        f"Lines of test accuracy along the training, one an order, for {joined(datasets)}; the "
-        "long training above, the short one below."
-    )
-    return {"orders": Drawing(figure, title, sentence, alt)}
-
-
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Accuracy at the end, by order."""
-    rows = comparing.mean_rows(
-        _at_the_end(tables["orders"]),
-        ["dataset", "n_steps", "order"],
-        [
-            lambda value: Cell(str(value)),
-            lambda value: Cell(str(value), int(value)),
-            lambda value: Cell(_TITLES[value]),
-        ],
-        confidence_level=confidence_level,
-    )
-    columns = ["dataset", "steps", "order", "accuracy", "interval", "seeds"]
-    caption = "Test accuracy at the end of a long and a short training, mean over seeds"
-    return [Table(id="table-orders", caption=caption, columns=columns, rows=rows)]
+section.table(
+    "orders",
+    "Test accuracy at the end of a long and a short training, mean over seeds",
+    lambda ends: ends,
+    keys=["dataset", "n_steps", "order"],
+    values=["accuracy"],
+)
