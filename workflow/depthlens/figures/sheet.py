@@ -32,7 +32,7 @@ class Column(NamedTuple):
     share: bool = False
     """between 0 and 1: axes are in percent"""
     bounds: tuple[float, float] | None = None
-    """where intervals end, though Student's does not know it; 0 and 1 of a share"""
+    """where intervals end, though Student's does not know it; 0 and 1 of a share, if not given"""
 
 
 class Sheet:
@@ -190,7 +190,7 @@ class Sheet:
                 plots.percent_axis(axis)
 
     def _interval_of(self, name: str) -> Callable[[pd.Series], tuple[float, float]]:
-        bounds = (0, 1) if self.column(name).share else self.column(name).bounds
+        bounds = self.column(name).bounds or ((0, 1) if self.column(name).share else None)
         if bounds is None:
             return self.interval
         return lambda values: tuple(np.clip(self.interval(values), *bounds))
