@@ -10,7 +10,7 @@ import pandas as pd
 
 from depthlens import intervals
 from depthlens.chapters.over_seeds import mean_over_seeds
-from depthlens.chapters.section import DeclaredClaim, Section, parameters
+from depthlens.chapters.section import DeclaredClaim, Section, parameters, read
 from depthlens.figures import style
 from depthlens.figures.sheet import Column, Sheet
 from depthlens.figures.style import Drawing
@@ -91,7 +91,7 @@ def measure(function: Callable, tables: Tables, *, confidence_level: float) -> M
         If there is too little to measure it on.
     """
     try:
-        value = function(**{name: tables[name] for name in parameters(function)})
+        value = function(**read(function, tables))
     except KeyError as missing:
         words = missing.args[0] if isinstance(missing.args[0], tuple) else missing.args
         # A flag, such as `permuted`, says nothing to a reader without its name.
@@ -122,8 +122,7 @@ def drawings(
                 confidence_level=confidence_level,
                 columns=section.columns,
             )
-            read = {name: tables[name] for name in parameters(declared.draw)}
-            sentence = declared.draw(sheet, **read)
+            sentence = declared.draw(sheet, **read(declared.draw, tables))
             yield name, sheet.drawing(sentence, declared.alt)
 
 
@@ -132,7 +131,9 @@ def report_tables(section: Section, tables: Tables, *, confidence_level: float) 
     tables = _with_derived(section, tables)
     found = []
     for declared in section.shown:
-        rows = declared.rows(**{name: tables[name] for name in parameters(declared.rows)})
+        rows = declared.rows(**read(declared.rows, tables))
+        if rows.empty:
+            continue
         keys = {key: section.columns.get(key, Column(key)) for key in declared.keys}
         values = {name: section.columns.get(name, Column(name)) for name in declared.values}
         columns = [column.title for column in keys.values()]
@@ -188,5 +189,5 @@ def _with_derived(section: Section, tables: Tables) -> Tables:
     """The tables, and those that the section derives of them, in the order of their declaration."""
     found = dict(tables)
     for name, function in section.derive.items():
-        found[name] = function(**{part: found[part] for part in parameters(function)})
+        found[name] = function(**read(function, found))
     return found

@@ -231,6 +231,14 @@ class Section:
 
 
 def parameters(function: Callable) -> list[str]:
-    """What a function reads: its parameters without a default, but for the sheet it draws on."""
+    """What a function reads: its parameters but for the sheet that it draws on.
+
+    One whose default is None may be absent; other defaults are not read.
+    """
     found = inspect.signature(function).parameters.values()
-    return [p.name for p in found if p.default is p.empty and p.name != "sheet"]
+    return [p.name for p in found if p.default in (p.empty, None) and p.name != "sheet"]
+
+
+def read(function: Callable, tables: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of a function, of what there is."""
+    return {name: tables[name] for name in parameters(function) if name in tables}

@@ -9,6 +9,7 @@ from depthlens.prose import count, percent, some
 from depthlens.scores.catalogue import SCORES
 
 COURSE = "course material on prediction depth"
+SAID = f"commonly said of prediction depth; {COURSE}"
 BALDOCK = "Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647"
 DEPTHS = {
     "depth": "Prediction depth",
