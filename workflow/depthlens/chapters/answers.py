@@ -161,12 +161,13 @@ def _means(
 ) -> list[list[Cell]]:
     """A row for each combination of keys: keys, mean and interval of each value, seeds."""
     cells = []
-    for key, group in rows.groupby(list(keys), sort=False):
+    for key, group in rows.groupby(list(keys), sort=False, dropna=False):
         row = [_cell(value, column) for value, column in zip(key, keys.values(), strict=True)]
         for name, column in values.items():
             known = group[name].dropna().to_numpy(float)
             mean = float(known.mean()) if len(known) else math.nan
-            low, high = intervals.mean(known, confidence_level=confidence_level)
+            interval = intervals.mean(known, confidence_level=confidence_level)
+            low, high = map(float, np.clip(interval, *column.limits))
             write = number_of(column)
             row += [Cell(write(mean), mean), Cell(f"{write(low)} … {write(high)}", low)]
         cells.append([*row, Cell(str(group["seed"].nunique()), group["seed"].nunique())])

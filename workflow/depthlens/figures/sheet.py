@@ -34,6 +34,11 @@ class Column(NamedTuple):
     bounds: tuple[float, float] | None = None
     """where intervals end, though Student's does not know it; 0 and 1 of a share, if not given"""
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Where intervals end; infinite where nothing limits them."""
+        return self.bounds or ((0.0, 1.0) if self.share else (-np.inf, np.inf))
+
 
 class Sheet:
     """A figure that is being drawn.
@@ -178,8 +183,15 @@ class Sheet:
                     options["palette"] = self.colours(table, name)
                 table[name] = table[name].map(self.column(name).write)
                 self._roles.add(name)
-        value = y if is_numeric_dtype(table[y]) else x
-        plot(table, x=x, y=y, errorbar=self._interval_of(value), ax=ax, **options)
+        limits = self.column(y if is_numeric_dtype(table[y]) else x).limits
+        plot(
+            table,
+            x=x,
+            y=y,
+            errorbar=lambda values: tuple(np.clip(self.interval(values), *limits)),
+            ax=ax,
+            **options,
+        )
         self.label(ax, x=x, y=y)
 
     def label(self, ax: Axes, *, x: str, y: str) -> None:
@@ -188,12 +200,6 @@ class Sheet:
             axis.set_label_text(self.column(name).title)
             if self.column(name).share:
                 plots.percent_axis(axis)
-
-    def _interval_of(self, name: str) -> Callable[[pd.Series], tuple[float, float]]:
-        bounds = self.column(name).bounds or ((0, 1) if self.column(name).share else None)
-        if bounds is None:
-            return self.interval
-        return lambda values: tuple(np.clip(self.interval(values), *bounds))
 
     def legend(self, **options: Any) -> None:
         """How the legend below the axes is made: options of matplotlib's, such as `ncols`."""

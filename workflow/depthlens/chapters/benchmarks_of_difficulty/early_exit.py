@@ -1,165 +1,238 @@
-"""What leaving a network early saves and costs: claims and figures of the sweep `early_exit`."""
-
-from collections.abc import Mapping
+"""Leaving a network early: what does it save, and what does it cost?"""
 
 import numpy as np
-import pandas as pd
+from matplotlib.ticker import AutoLocator
 
-from depthlens import intervals
-from depthlens.chapters.benchmarks_of_difficulty import early_exit_figures
-from depthlens.chapters.over_seeds import judge_each
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
-from depthlens.prose import count, number, percent
-from depthlens.report.page import Cell, Table
+from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, sizes
+from depthlens.chapters.section import Section
+from depthlens.figures import plots, style
+from depthlens.figures.sheet import Column
+from depthlens.ledger import NotTestableError
+from depthlens.prose import count, joined, number, percent
+from depthlens.sweep import grid
 
-_CONFIDENT = 0.9
+BRANCHY = "Teerapittayanon, McDanel, Kung (2016), BranchyNet, arXiv 1709.01686"
+SDN = (
+    "Kaya, Hong, Dumitraş (2019), arXiv 1810.07052, abstract, of trained exits: costs fall by more "
+    "than half at equal accuracy"
+)
+CONFIDENT = 0.9
 """share of votes that claims are about: `configured` in the table"""
-
-_CHAPTER = "benchmarks_of_difficulty"
-_BRANCHY = "Teerapittayanon, McDanel, Kung (2016), BranchyNet, arXiv 1709.01686"
-_SDN = "Kaya, Hong, Dumitraş (2019), arXiv 1810.07052"
-_MULTI = (
+MULTI = (
     "test images leave a multi-exit network at the first head whose softmax entropy is below the "
     "threshold of the study; mean over seeds"
 )
-_KNN = (
-    f"test images leave a network at the first probe where {percent(_CONFIDENT)} of the "
-    "neighbours agree; mean over seeds"
+KNN = (
+    f"test images leave a network at the first probe where {percent(CONFIDENT)} of the neighbours "
+    "agree; mean over seeds"
 )
-
-CLAIMS: tuple[Claim, ...] = (
-    Claim(
-        chapter=_CHAPTER,
-        id="two-to-four-times-less-computation",
-        statement="Heads after each stage save one half to three quarters of the computation",
-        source=f"said of multi-exit networks, such as {_BRANCHY}: two to six times as fast",
-        measure="multiply-accumulates of the network with one exit over the mean of those that "
-        f"an image takes with several: {_MULTI}",
-        threshold=Threshold(at_least=2.0, at_most=4.0),
+KINDS = {
+    "single": "one exit",
+    "multi": "several exits, by entropy",
+    "multi_random": "several exits, at random",
+    "votes": "neighbours agree",
+    "votes_random": "as many at each probe, at random",
+    "stable": "same class at several probes",
+    "stable_random": "as many at each probe, at random (stable)",
+    "head": "everyone at this head",
+}
+BLUE, ORANGE, GREEN = style.palette(["multi", "votes", "stable"])
+COLOURS = {"multi": BLUE, "votes": ORANGE, "stable": GREEN, "head": style.INK, "single": style.INK}
+COLOURS |= dict.fromkeys(["multi_random", "votes_random", "stable_random"], style.MUTED)
+section = Section(
+    __name__,
+    title="Leaving a network early",
+    text=(
+        "A residual network gets a head (global average pooling and a linear layer) after each of "
+        "its four stages. It learns from the same batches, at the same rates and from the same "
+        "initial weights as the network with one exit; a test image leaves at the first head whose "
+        "softmax has less entropy than a threshold. Multiply-accumulates are counted by torch, all "
+        "heads on the way included. Beside it: the same number of images at each exit, drawn at "
+        "random.",
+        "An image can also leave where its nearest training images agree, or give the same class "
+        "at several probes in a row. This needs no training, but a search for neighbours at every "
+        "probe: the table says what an exhaustive one costs.",
     ),
-    Claim(
-        chapter=_CHAPTER,
-        id="less-than-half-a-point-of-accuracy",
-        statement="Heads after each stage cost less than half a point of accuracy",
-        source=f"said of multi-exit networks, such as {_BRANCHY}",
-        measure="accuracy of the network with one exit less that with several, trained on the "
-        f"same batches: {_MULTI}",
-        threshold=Threshold(below=0.005),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="deep-images-leave-late",
-        statement="Deep images leave a multi-exit network late",
-        source="our expectation, from Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647: depth "
-        "measures the computation that an image needs",
-        measure="Spearman correlation of the exit with the prediction depth in the network with "
-        f"one exit: {_MULTI}",
-        threshold=Threshold(above=0.0),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="confident-neighbours-save-half",
-        statement="Leaving where the neighbours agree needs at most half of the network",
-        source=f"{_SDN}, abstract, of trained exits: costs fall by more than half at equal "
-        "accuracy",
-        measure="share of the network's multiply-accumulates up to the probe where an image "
-        f"leaves, the search for neighbours not counted: {_KNN}",
-        threshold=Threshold(at_most=0.5),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="confident-neighbours-keep-accuracy",
-        statement="Leaving where the neighbours agree costs less than half a point of accuracy",
-        source=f"{_SDN}, abstract, of trained exits: costs fall by more than half at equal "
-        "accuracy",
-        measure=f"accuracy of the network less that at the exits: {_KNN}",
-        threshold=Threshold(below=0.005),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="neighbours-cost-more-than-they-save",
-        statement="The search for neighbours takes more arithmetic than the whole network",
-        source="our arithmetic: training images × dims multiply-accumulates at each probe",
-        measure="multiply-accumulates of an exhaustive search at every probe up to the exit over "
-        f"those of the whole network: {_KNN}",
-        threshold=Threshold(above=1.0),
-    ),
+    columns=COLUMNS
+    | {
+        "kind": Column("rule", KINDS.__getitem__, {kind: COLOURS[kind] for kind in KINDS}),
+        "threshold": Column("threshold", lambda value: "" if np.isnan(value) else f"{value:g}"),
+        "accuracy": Column("accuracy", lambda share: percent(share, 2), share=True),
+        "cost": Column("of the network with one exit", lambda x: percent(x, 1), share=True),
+        "macs": Column("multiply-accumulates, millions", lambda n: number(n / 1e6)),
+        "search_macs": Column("of the search, millions", lambda n: number(n / 1e6, 1)),
+        "exit": Column("left after"),
+        "share": Column("share of the images", share=True),
+    },
+)
+section.sweep(
+    "early_exit",
+    "early_exit",
+    cells=lambda block: grid(dataset=block["datasets"], seed=block["seeds"]),
+    settings=lambda block: {"n_neighbors": block["n_neighbors"]} | block["early_exit"],
 )
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """The verdicts on `CLAIMS`, one a claim and dataset."""
-
-    def measure(claim: Claim, rows: pd.DataFrame) -> list[float]:
-        values = measurements(rows)[claim.id]
-        if values.isna().any():
-            raise NotTestableError("all images leave at one exit, or have one depth")
-        return values.tolist()
-
-    return judge_each(CLAIMS, measure, tables["early_exit"], confidence_level=confidence_level)
+@section.derived
+def every(early_exit):
+    """Of all images together, a row a rule and seed; `cost` is relative to the plain network."""
+    rows = early_exit[early_exit["exit"] == "all"]
+    whole = rows[rows["kind"] == "single"].groupby("dataset")["macs"].mean()
+    return rows.assign(cost=rows["macs"] / rows["dataset"].map(whole))
 
 
-def measurements(part: pd.DataFrame) -> pd.DataFrame:
-    """What the claims are about, one row a seed, one column a claim."""
-    every = part[part["exit"] == "all"]
-    single, multi, votes = (
-        every[(every["kind"] == kind) & (every["configured"] | (kind == "single"))].set_index(
-            "seed"
-        )
-        for kind in ("single", "multi", "votes")
+def of(every, kind):
+    """What the claims are about of a rule, by seed."""
+    rows = every[(every["kind"] == kind) & (every["configured"] | (kind == "single"))]
+    return rows.set_index("seed")
+
+
+def known(values):
+    if values.isna().any():
+        raise NotTestableError("all images leave at one exit, or have one depth")
+    return values
+
+
+def claim(statement, source, measure, **bounds):
+    return section.claim(statement, source=source, measure=measure, over_seeds=False, **bounds)
+
+
+@claim(
+    "Heads after each stage save one half to three quarters of the computation",
+    f"said of multi-exit networks, such as {BRANCHY}: two to six times as fast",
+    "multiply-accumulates of the network with one exit over the mean of those that an image takes "
+    f"with several: {MULTI}",
+    at_least=2,
+    at_most=4,
+)
+def two_to_four_times_less_computation(every):
+    return of(every, "single")["macs"] / of(every, "multi")["macs"]
+
+
+@claim(
+    "Heads after each stage cost less than half a point of accuracy",
+    f"said of multi-exit networks, such as {BRANCHY}",
+    "accuracy of the network with one exit less that with several, trained on the same batches: "
+    f"{MULTI}",
+    below=0.005,
+)
+def less_than_half_a_point_of_accuracy(every):
+    return of(every, "single")["accuracy"] - of(every, "multi")["accuracy"]
+
+
+@claim(
+    "Deep images leave a multi-exit network late",
+    f"our expectation, from {BALDOCK}: depth measures the computation that an image needs",
+    "Spearman correlation of the exit with the prediction depth in the network with one exit: "
+    f"{MULTI}",
+    above=0,
+)
+def deep_images_leave_late(every):
+    return known(of(every, "multi")["depth_correlation"])
+
+
+@claim(
+    "Leaving where the neighbours agree needs at most half of the network",
+    SDN,
+    "share of the network's multiply-accumulates up to the probe where an image leaves, the search "
+    f"for neighbours not counted: {KNN}",
+    at_most=0.5,
+)
+def confident_neighbours_save_half(every):
+    return of(every, "votes")["macs"] / of(every, "single")["macs"]
+
+
+@claim(
+    "Leaving where the neighbours agree costs less than half a point of accuracy",
+    SDN,
+    f"accuracy of the network less that at the exits: {KNN}",
+    below=0.005,
+)
+def confident_neighbours_keep_accuracy(every):
+    return of(every, "single")["accuracy"] - of(every, "votes")["accuracy"]
+
+
+@claim(
+    "The search for neighbours takes more arithmetic than the whole network",
+    "our arithmetic: training images × dims multiply-accumulates at each probe",
+    "multiply-accumulates of an exhaustive search at every probe up to the exit over those of the "
+    f"whole network: {KNN}",
+    above=1,
+)
+def neighbours_cost_more_than_they_save(every):
+    return of(every, "votes")["search_macs"] / of(every, "single")["macs"]
+
+
+def curves(sheet, ax, rows, kinds):
+    """Accuracy by cost of some rules, a point a threshold, and a star for the plain network."""
+    own = rows[rows["kind"].isin(kinds)].copy()
+    own["cost"] = own.groupby(["kind", "threshold"])["cost"].transform("mean").round(6)
+    sheet.lines(ax, own, "cost", "accuracy", hue="kind", err_style="bars")
+    single = rows[rows["kind"] == "single"]
+    ax.plot(1, single["accuracy"].mean(), "*", color=style.INK, markersize=11, zorder=5)
+    ax.set(xlim=(-0.03, 1.08), title=rows["dataset"].iloc[0])
+    ax.xaxis.set_major_locator(AutoLocator())
+    plots.percent_axis(ax.xaxis)
+
+
+def saving(rows, kind):
+    early, single = of(rows, kind), of(rows, "single")
+    return (
+        f"an image of {rows['dataset'].iloc[0]} takes {percent(early['cost'].mean(), 1)} of the "
+        f"multiply-accumulates, at an accuracy of {percent(early['accuracy'].mean(), 1)} instead "
+        f"of {percent(single['accuracy'].mean(), 1)}"
     )
-    return pd.DataFrame(
-        {
-            "two-to-four-times-less-computation": single["macs"] / multi["macs"],
-            "less-than-half-a-point-of-accuracy": single["accuracy"] - multi["accuracy"],
-            "deep-images-leave-late": multi["depth_correlation"],
-            "confident-neighbours-save-half": votes["macs"] / single["macs"],
-            "confident-neighbours-keep-accuracy": single["accuracy"] - votes["accuracy"],
-            "neighbours-cost-more-than-they-save": votes["search_macs"] / single["macs"],
-        }
-    )
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Every figure of the section."""
-    return early_exit_figures.draw(tables["early_exit"], confidence_level=confidence_level)
+@section.figure(
+    "Leaving at heads that were trained for it",
+    shows="Heads after each stage; an image leaves at the first whose entropy is below a threshold "
+    "· star: the network with one exit\nBelow: who leaves where at the threshold of the study, "
+    "with their accuracy and mean depth",
+    alt="Curves of accuracy by multiply-accumulates, and bars of the share of images at each head.",
+)
+def early_exit_heads(sheet, early_exit, every):
+    sheet.facts += [f"n = {count(early_exit['n'].max())} test images", sizes(early_exit)]
+    datasets, said = sheet.levels(every, "dataset"), []
+    axes = sheet.axes(5.2, rows=2, columns=len(datasets), height_ratios=[1.5, 1], sharey="row")
+    for (above, below), dataset in zip(axes.T, datasets, strict=True):
+        rows, exits = (t[t["dataset"] == dataset] for t in (every, early_exit))
+        curves(sheet, above, rows, ["multi", "multi_random", "head"])
+        left = exits[(exits["kind"] == "multi") & exits["configured"] & (exits["exit"] != "all")]
+        sheet.bars(below, left, "exit", "share", color=BLUE)
+        for place, (_, here) in enumerate(left.groupby("exit", sort=False)):
+            accuracy, depth = here["accuracy"].mean(), here["mean_depth"].mean()
+            words = f"{percent(accuracy, 1)}\ndepth {number(depth, 1)}"
+            below.text(place, 1.02, words, ha="center", va="bottom", fontsize=7.5)
+        below.set(ylim=(0, 1.4), yticks=[0, 0.5, 1])
+        said.append(saving(rows, "multi"))
+    entropy = of(every, "multi")["threshold"].iloc[0]
+    return f"At {entropy:g} nats {joined(said)}."
 
 
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Every rule and threshold, means over seeds."""
-    table = tables["early_exit"]
-    every = table[(table["exit"] == "all") & (table["kind"] != "head")]
-    rows = []
-    for dataset, of_dataset in every.groupby("dataset", sort=False):
-        whole = of_dataset.loc[of_dataset["kind"] == "single", "macs"].mean()
-        keys = ["kind", "threshold"]
-        for (kind, threshold), part in of_dataset.groupby(keys, sort=False, dropna=False):
-            accuracy = part["accuracy"].mean()
-            interval = intervals.mean(part["accuracy"], confidence_level=confidence_level)
-            low, high = np.clip(interval, 0, 1)
-            cost, search = part["macs"].mean(), part["search_macs"].mean()
-            rows.append(
-                [
-                    Cell(dataset),
-                    Cell(early_exit_figures.KINDS[kind]),
-                    Cell(
-                        "" if np.isnan(threshold) else f"{threshold:g}",
-                        -1.0 if np.isnan(threshold) else float(threshold),
-                    ),
-                    *(Cell(percent(each, 2), float(each)) for each in (accuracy, low, high)),
-                    Cell(number(cost / 1e6), float(cost)),
-                    Cell(percent(cost / whole, 1), float(cost / whole)),
-                    Cell(number(search / 1e6, 1), float(search)),
-                    Cell(count(len(part)), len(part)),
-                ]
-            )
-    columns = ["dataset", "rule", "threshold", "accuracy", "low", "high", "million MACs"]
-    return [
-        Table(
-            id="table-early-exit",
-            caption="Leaving early: accuracy and mean multiply-accumulates (MACs) an image",
-            columns=[*columns, "of the network", "million MACs of the search", "seeds"],
-            rows=rows,
+@section.figure(
+    "Leaving where the neighbours are sure",
+    shows="An image leaves at the first probe where its k-NN class is sure, at the end at the "
+    "latest; the search is not counted · star: the network's end",
+    alt="Curves of accuracy by multiply-accumulates, panels a dataset.",
+)
+def early_exit_neighbours(sheet, early_exit, every):
+    sheet.facts += [f"n = {count(early_exit['n'].max())} test images", sizes(early_exit)]
+    kinds, said = ["votes", "votes_random", "stable", "stable_random"], []
+    for ax, _, rows in sheet.panels(every, "dataset", 3.6):
+        curves(sheet, ax, rows, kinds)
+        search = of(rows, "votes")["search_macs"].mean() / of(rows, "single")["macs"].mean()
+        said.append(
+            f"{saving(rows, 'votes')}, and the search up to there takes {number(search, 1)} times "
+            "the multiply-accumulates of the whole network"
         )
-    ]
+    return f"Where {percent(CONFIDENT)} of the neighbours agree, {joined(said)}."
+
+
+section.table(
+    "early-exit",
+    "Leaving early: accuracy and mean multiply-accumulates (MACs) an image",
+    lambda every: every[every["kind"] != "head"],
+    keys=["dataset", "kind", "threshold"],
+    values=["accuracy", "macs", "cost", "search_macs"],
+)

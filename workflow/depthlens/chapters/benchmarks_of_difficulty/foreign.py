@@ -1,161 +1,260 @@
 """Images that do not belong: can depth and k-NN distance tell them from those of known classes?"""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from depthlens.chapters.benchmarks_of_difficulty import foreign_figures
-from depthlens.chapters.over_seeds import judge_each, over_seeds
-from depthlens.figures.style import Drawing
-from depthlens.ledger import Claim, Finding, NotTestableError, Threshold
-from depthlens.prose import number
-from depthlens.report.page import Cell, Table
+from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, sizes
+from depthlens.chapters.section import Section
+from depthlens.figures import style
+from depthlens.figures.sheet import Column
+from depthlens.ledger import NotTestableError
+from depthlens.prose import count, joined, number, percent
+from depthlens.sweep import grid
 
-_CHAPTER = "benchmarks_of_difficulty"
-_BALDOCK = "Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647"
-_SUN = "Sun, Ming, Zhu, Li (2022), arXiv 2204.06507"
-_HENDRYCKS = "Hendrycks, Dietterich (2019), arXiv 1903.12261"
-_FROM_SEEDS = "mean over networks of different seeds, which also choose the classes held out"
+SUN = "Sun, Ming, Zhu, Li (2022), arXiv 2204.06507"
+HENDRYCKS = "Hendrycks, Dietterich (2019), arXiv 1903.12261"
+UNCERTAIN = f"our expectation, from {BALDOCK}: what the network is uncertain about is deep"
+FROM_SEEDS = "mean over networks of different seeds, which also choose the classes held out"
+DETECTORS = {
+    "": "",
+    "random": "random",
+    "confidence": "confidence",
+    "entropy": "entropy",
+    "output_margin": "output margin",
+    "depth": "prediction depth",
+    "depth_last_probe": "depth against the last probe",
+    "feature_distance": "k-NN distance, features",
+    "distance_ranks": "k-NN distance, all probes",
+}
+IMAGES = {
+    "known": "known classes",
+    "held_out": "held-out classes",
+    "other": "another dataset",
+    "noise": "noise",
+    "blur": "blur",
+    "contrast": "less contrast",
+}
+CORRUPTIONS = ("noise", "blur", "contrast")
+MEASURES = {"auroc": "area under ROC", "accuracy": "accuracy", "mean_depth": "mean depth"}
+section = Section(
+    __name__,
+    title="Images that do not belong",
+    text=(
+        "A network learns all classes of a dataset but a few, which the seed chooses. It then sees "
+        "test images of the classes that it knows, of those that it does not, of another dataset "
+        "(padded with black or cut at the edges to the same size), and the known ones with noise, "
+        "blur or less contrast, at severities 1, 3 and 5 of CIFAR-10-C. Each detector ranks all of "
+        "them; an AUROC of 1 has every foreign image before every known one, 0.5 is what choosing "
+        "at random gives.",
+        "The k-NN distance at the features is that of Sun et al. (2022), to the k-th nearest "
+        "training image with features of unit length. That of all probes is the mean, over probes, "
+        "of its rank among the distances of the training images themselves.",
+    ),
+    columns=COLUMNS
+    | {
+        "images": Column(
+            "images", IMAGES.__getitem__, dict(zip(IMAGES, style.palette(IMAGES), strict=True))
+        ),
+        "detector": Column("detector", DETECTORS.__getitem__),
+        "measure": Column("measure", MEASURES.__getitem__),
+        "severity": Column("severity (0: the images as they are)"),
+        "auroc": Column("area under the ROC curve", bounds=(0, 1)),
+        "mean_depth": Column("mean prediction depth", bounds=(0, np.inf)),
+    },
+)
 
-CLAIMS: tuple[Claim, ...] = (
-    Claim(
-        chapter=_CHAPTER,
-        id="held-out-classes-are-deep",
-        statement="Images of classes that the network never saw are deeper than those of classes "
-        "that it knows",
-        source=f"our expectation, from {_BALDOCK}: what the network is uncertain about is deep",
-        measure="area under the ROC curve of prediction depth, test images of held-out classes "
-        f"against those of known ones, {_FROM_SEEDS}",
-        threshold=Threshold(above=0.5),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="another-dataset-is-deep",
-        statement="Images of another dataset are deeper than those that the network knows",
-        source=f"our expectation, from {_BALDOCK}: what the network is uncertain about is deep",
-        measure="area under the ROC curve of prediction depth, test images of another dataset "
-        f"against those of known classes, {_FROM_SEEDS}",
-        threshold=Threshold(above=0.5),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="depth-knows-another-dataset-as-well-as-distance",
-        statement="Prediction depth recognises images of another dataset at least as well as the "
-        "distance to the nearest training images",
-        source=f"our expectation: depth sees every layer, the distance of {_SUN} only the last",
-        measure="area under the ROC curve of prediction depth less that of the k-NN distance of "
-        f"the features at unit length, another dataset against known classes, {_FROM_SEEDS}",
-        threshold=Threshold(at_least=0.0),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="distance-beats-confidence",
-        statement="The distance to the nearest training images recognises images of another "
-        "dataset better than the network's confidence",
-        source=f"{_SUN}, table 1",
-        measure="area under the ROC curve of the k-NN distance of the features at unit length "
-        "less that of the confidence, another dataset against known classes, "
-        f"{_FROM_SEEDS}",
-        threshold=Threshold(above=0.0),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="corruption-lowers-accuracy",
-        statement="The worse the corruption, the lower the accuracy",
-        source=f"{_HENDRYCKS}: severities are built so",
-        measure="Spearman correlation of severity (0, 1, 3, 5) and accuracy, mean over noise, blur "
-        f"and contrast, {_FROM_SEEDS}",
-        threshold=Threshold(at_most=-0.8),
-    ),
-    Claim(
-        chapter=_CHAPTER,
-        id="corruption-makes-images-deep",
-        statement="The worse the corruption, the deeper the image",
-        source=f"our expectation, from {_BALDOCK}: what is often wrong is deep",
-        measure="Spearman correlation of severity (0, 1, 3, 5) and mean prediction depth, mean "
-        f"over noise, blur and contrast, {_FROM_SEEDS}",
-        threshold=Threshold(at_least=0.8),
+
+def with_other(block):
+    """Cells of each dataset with the next one, if there is another, as the foreign one."""
+    cells, datasets = [], block["datasets"]
+    for place, dataset in enumerate(datasets):
+        other = datasets[(place + 1) % len(datasets)]
+        foreign = {} if other == dataset else {"other": [other]}
+        cells += grid(dataset=[dataset], **foreign, seed=block["seeds"])
+    return cells
+
+
+section.sweep(
+    "foreign",
+    "foreign",
+    cells=with_other,
+    settings=lambda block: (
+        {key: block[key] for key in ("recipe", "n_neighbors")} | block["foreign"]
     ),
 )
 
 
-def evaluate(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Finding]:
-    """The verdicts on `CLAIMS`, one a claim and dataset."""
-    table = tables["foreign"]
-    measures = {
-        "held-out-classes-are-deep": lambda part: _auroc(part, "held_out", "depth"),
-        "another-dataset-is-deep": lambda part: _auroc(part, "other", "depth"),
-        "depth-knows-another-dataset-as-well-as-distance": lambda part: (
-            _auroc(part, "other", "depth") - _auroc(part, "other", "feature_distance")
-        ),
-        "distance-beats-confidence": lambda part: (
-            _auroc(part, "other", "feature_distance") - _auroc(part, "other", "confidence")
-        ),
-        "corruption-lowers-accuracy": lambda part: _with_severity(part, "accuracy"),
-        "corruption-makes-images-deep": lambda part: _with_severity(part, "mean_depth"),
-    }
-
-    def measure(claim: Claim, rows: pd.DataFrame) -> list[float]:
-        return [measures[claim.id](of_seed) for _, of_seed in rows.groupby("seed")]
-
-    return judge_each(CLAIMS, measure, table, confidence_level=confidence_level)
-
-
-def _auroc(part: pd.DataFrame, images: str, detector: str) -> float:
-    rows = part[(part["images"] == images) & (part["detector"] == detector)]
-    if rows.empty:
+def auroc(foreign, images, detector):
+    """How well a detector tells some images from known ones, by seed."""
+    rows = foreign[(foreign["images"] == images) & (foreign["detector"] == detector)]
+    if set(rows["seed"]) != set(foreign["seed"]):
         raise NotTestableError("there is no other dataset in the list")
-    return float(rows["value"].iloc[0])
+    return rows.groupby("seed")["value"].first()
 
 
-def _with_severity(part: pd.DataFrame, measure: str) -> float:
-    rows = part[part["measure"] == measure]
-    clean = rows[rows["images"] == "known"]
-    correlations = []
-    for corruption in foreign_figures.CORRUPTIONS:
-        line = pd.concat([clean, rows[rows["images"] == corruption]])
-        if line["value"].nunique() < 2:
-            what = measure.replace("_", " ")
-            raise NotTestableError(f"the {what} is the same at every severity of {corruption}")
-        correlations.append(stats.spearmanr(line["severity"], line["value"]).statistic)
-    # A correlation of 4/5 is at the threshold, whatever its last bits are.
-    return round(float(np.mean(correlations)), 12)
+def with_severity(foreign, measure):
+    """Rank correlation of severity with a measure, mean over the corruptions, by seed."""
+
+    def of_seed(rows):
+        correlations = []
+        for corruption in CORRUPTIONS:
+            line = rows[rows["images"].isin(["known", corruption])]
+            if line["value"].nunique() < 2:
+                what = measure.replace("_", " ")
+                raise NotTestableError(f"the {what} is the same at every severity of {corruption}")
+            correlations.append(stats.spearmanr(line["severity"], line["value"]).statistic)
+        # A correlation of 4/5 is at the threshold, whatever its last bits are.
+        return round(float(np.mean(correlations)), 12)
+
+    rows = foreign[foreign["measure"] == measure]
+    return [of_seed(own) for _, own in rows.groupby("seed")]
 
 
-def draw(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> dict[str, Drawing]:
-    """Every figure of the section."""
-    return foreign_figures.draw(tables["foreign"], confidence_level=confidence_level)
+def claim(statement, source, measure, **bounds):
+    measure = f"{measure}, {FROM_SEEDS}"
+    return section.claim(statement, source=source, measure=measure, over_seeds=False, **bounds)
 
 
-def report_tables(tables: Mapping[str, pd.DataFrame], *, confidence_level: float) -> list[Table]:
-    """Accuracy, mean depth and every detector on every set of images."""
-    names = {"": "", **foreign_figures.DETECTORS}
-    means = over_seeds(
-        tables["foreign"],
-        ["dataset", "images", "severity", "measure", "detector"],
-        "value",
-        confidence_level=confidence_level,
-    )
-    rows = [
-        [
-            Cell(row.dataset),
-            Cell(foreign_figures.IMAGES[row.images]),
-            Cell(str(row.severity), row.severity),
-            Cell(foreign_figures.MEASURES[row.measure]),
-            Cell(names[row.detector]),
-            *(Cell(number(each, 3), each) for each in (row.mean, row.low, row.high)),
-            Cell(str(row.n), row.n),
-        ]
-        for row in means.itertuples()
-    ]
-    columns = ["dataset", "images", "severity", "measure", "detector", "value", "low", "high"]
-    return [
-        Table(
-            id="table-foreign",
-            caption="Foreign images: depth, accuracy and how well each detector recognises them",
-            columns=[*columns, "seeds"],
-            rows=rows,
-        )
-    ]
+@claim(
+    "Images of classes that the network never saw are deeper than those of classes that it knows",
+    UNCERTAIN,
+    "area under the ROC curve of prediction depth, test images of held-out classes against those "
+    "of known ones",
+    above=0.5,
+)
+def held_out_classes_are_deep(foreign):
+    return auroc(foreign, "held_out", "depth")
+
+
+@claim(
+    "Images of another dataset are deeper than those that the network knows",
+    UNCERTAIN,
+    "area under the ROC curve of prediction depth, test images of another dataset against those of "
+    "known classes",
+    above=0.5,
+)
+def another_dataset_is_deep(foreign):
+    return auroc(foreign, "other", "depth")
+
+
+@claim(
+    "Prediction depth recognises images of another dataset at least as well as the distance to the "
+    "nearest training images",
+    f"our expectation: depth sees every layer, the distance of {SUN} only the last",
+    "area under the ROC curve of prediction depth less that of the k-NN distance of the features "
+    "at unit length, another dataset against known classes",
+    at_least=0,
+)
+def depth_knows_another_dataset_as_well_as_distance(foreign):
+    return auroc(foreign, "other", "depth") - auroc(foreign, "other", "feature_distance")
+
+
+@claim(
+    "The distance to the nearest training images recognises images of another dataset better than "
+    "the network's confidence",
+    f"{SUN}, table 1",
+    "area under the ROC curve of the k-NN distance of the features at unit length less that of the "
+    "confidence, another dataset against known classes",
+    above=0,
+)
+def distance_beats_confidence(foreign):
+    return auroc(foreign, "other", "feature_distance") - auroc(foreign, "other", "confidence")
+
+
+@claim(
+    "The worse the corruption, the lower the accuracy",
+    f"{HENDRYCKS}: severities are built so",
+    "Spearman correlation of severity (0, 1, 3, 5) and accuracy, mean over noise, blur and "
+    "contrast",
+    at_most=-0.8,
+)
+def corruption_lowers_accuracy(foreign):
+    return with_severity(foreign, "accuracy")
+
+
+@claim(
+    "The worse the corruption, the deeper the image",
+    f"our expectation, from {BALDOCK}: what is often wrong is deep",
+    "Spearman correlation of severity (0, 1, 3, 5) and mean prediction depth, mean over noise, "
+    "blur and contrast",
+    at_least=0.8,
+)
+def corruption_makes_images_deep(foreign):
+    return with_severity(foreign, "mean_depth")
+
+
+@section.figure(
+    "Which images do not belong?",
+    shows="Area under the ROC curve, foreign against known test images; corrupted ones at the "
+    "highest severity · dotted: 0.5, choosing at random",
+    alt="Dot plots of the area under the ROC curve by detector, panels a dataset.",
+)
+def foreign_detectors(sheet, foreign):
+    sheet.facts += [f"n = {count(foreign['n_known'].max())} known test images", sizes(foreign)]
+    worst = foreign["severity"].isin([0, foreign["severity"].max()])
+    rows = foreign[(foreign["measure"] == "auroc") & worst].rename(columns={"value": "auroc"})
+    order = [name for name in DETECTORS.values() if name]
+    named = rows.assign(detector=rows["detector"].map(DETECTORS))
+    for ax, _, own in sheet.panels(named, "dataset", 0.42 * len(order) + 0.9, sharey=True):
+        ax.axvline(0.5, color=style.MUTED, linestyle=":", linewidth=0.9)
+        sheet.points(ax, own, "auroc", "detector", hue="images", order=order, dodge=0.5)
+        ax.set(ylabel="", xlim=(min(0.2, ax.get_xlim()[0]), 1.01))
+        ax.grid(axis="x")
+    means = rows.groupby(["dataset", "images", "detector"], sort=False)["auroc"].mean()
+    said = []
+    for (dataset, images), of in means.groupby(level=["dataset", "images"], sort=False):
+        if images in ("held_out", "other"):
+            of = of.droplevel(["dataset", "images"])
+            best = of.drop("random").idxmax()
+            said.append(
+                f"{IMAGES[images]} on {dataset} best by {DETECTORS[best]} ({number(of[best])}; "
+                f"prediction depth {number(of['depth'])})"
+            )
+    return f"By area under the ROC curve, one recognises {joined(said)}."
+
+
+@section.derived
+def corrupted(foreign):
+    """Accuracy and mean depth by severity: every corruption begins with the images as they are."""
+    keys = ["dataset", "seed", "images", "severity"]
+    rows = foreign[foreign["measure"].isin(["accuracy", "mean_depth"])]
+    wide = rows.pivot(index=keys, columns="measure", values="value").reset_index()
+    clean = wide[wide["images"] == "known"]
+    lines = [wide[wide["images"].isin(CORRUPTIONS)]]
+    return pd.concat(lines + [clean.assign(images=kind) for kind in CORRUPTIONS])
+
+
+@section.figure(
+    "What corruption does to accuracy and depth",
+    shows="The known test images, corrupted as in CIFAR-10-C (Hendrycks & Dietterich 2019)",
+    alt="Line charts of accuracy and of mean depth by severity, panels a dataset.",
+)
+def foreign_severity(sheet, foreign, corrupted):
+    sheet.facts += [f"n = {count(foreign['n_known'].max())} known test images", sizes(foreign)]
+    datasets = sheet.levels(corrupted, "dataset")
+    axes = sheet.axes(4.4, rows=2, columns=len(datasets), sharex=True, sharey="row")
+    said = []
+    for (above, below), dataset in zip(axes.T, datasets, strict=True):
+        own = corrupted[corrupted["dataset"] == dataset]
+        sheet.lines(above, own, "severity", "accuracy", hue="images", err_style="bars")
+        sheet.lines(below, own, "severity", "mean_depth", hue="images", err_style="bars")
+        above.set_title(dataset)
+        means = own.groupby(["images", "severity"], sort=False)[["accuracy", "mean_depth"]].mean()
+        for images in CORRUPTIONS:
+            line = means.loc[images].sort_index()
+            (before, shallow), (after, deep) = line.iloc[0], line.iloc[-1]
+            said.append(
+                f"{IMAGES[images]} on {dataset} takes accuracy from {percent(before, 1)} to "
+                f"{percent(after, 1)} and mean depth from {number(shallow)} to {number(deep)}"
+            )
+    return f"At the highest severity, {joined(said)}."
+
+
+section.table(
+    "foreign",
+    "Foreign images: depth, accuracy and how well each detector recognises them",
+    lambda foreign: foreign,
+    keys=["dataset", "images", "severity", "measure", "detector"],
+    values=["value"],
+)
