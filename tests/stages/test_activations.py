@@ -13,6 +13,7 @@ from depthlens import tables
 from depthlens.errors import StudyError
 from depthlens.models import checkpoints
 from depthlens.probes.plan import Probe
+from depthlens.probes.record import check_finite
 from depthlens.stages import activations
 
 WIDTHS = {
@@ -183,10 +184,10 @@ def test_an_activation_that_is_not_finite_is_named(dtype, value):
     values = np.zeros((3, 4), dtype)
     values[0] = np.finfo(dtype).max, np.finfo(dtype).min, -0.0, np.finfo(dtype).tiny
     probe, ids = Probe("05-layer1", "module", "layer1"), np.array([7, 8, 9])
-    activations._check_finite(values, probe, ids)
+    check_finite(values, probe, ids, key="dtype")
     values[1, 2] = value
     with pytest.raises(StudyError, match=f"probe 05-layer1: .* example 8 is not a finite {dtype}"):
-        activations._check_finite(values, probe, ids)
+        check_finite(values, probe, ids, key="dtype")
 
 
 def test_an_unknown_module_is_refused_before_anything_is_written(tmp_path, tiny_run, blocks):
