@@ -1,6 +1,7 @@
 """One forward pass: a table a probe, and the network's own answer."""
 
 import itertools
+import json
 import time
 
 import numpy as np
@@ -39,6 +40,23 @@ def run(run_, folder, blocks, split="test", **changed):
         predictions=folder / "predictions.parquet",
         cfg={"activations": blocks["activations"] | changed, "model": blocks["model"]},
     )
+
+
+def test_other_probes_than_the_workflow_waits_for_are_refused_before_any_work(
+    tiny_run, blocks, tmp_path
+):
+    how = {
+        "images": tiny_run.images("test"),
+        "checkpoint": tiny_run.checkpoint,
+        "output": tmp_path / "activations",
+        "predictions": tmp_path / "predictions.parquet",
+        "cfg": {"activations": blocks["activations"], "model": blocks["model"]},
+    }
+    with pytest.raises(StudyError, match=r"resnet18 runs other .* input_size to \[32, 32\]"):
+        activations.run(**how, expect=json.dumps([*WIDTHS, "11-softmax"]))
+    assert list(tmp_path.iterdir()) == []
+    activations.run(**how, expect=json.dumps(list(WIDTHS)))
+    assert {path.stem for path in how["output"].iterdir()} == set(WIDTHS)
 
 
 def values(path) -> np.ndarray:

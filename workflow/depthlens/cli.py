@@ -184,6 +184,7 @@ def probes(**arguments: object) -> None:
 @_file("--checkpoint", "Trained network.")
 @_output("--output", "Folder for one table a probe.")
 @_output("--predictions", "Table of the network's answers to write.")
+@click.option("--expect", help="Names that the probes must have, as a JSON list.")
 @_cfg("activations", "model")
 def activations(**arguments: object) -> None:
     """Record every probe of a network over one split."""

@@ -1,6 +1,7 @@
 """One forward pass over a split: every probe's activations, and the network's own answer."""
 
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from depthlens import tables
+from depthlens.errors import StudyError
 from depthlens.models import checkpoints, devices, inputs
 from depthlens.probes.plan import Probe, plan
 from depthlens.probes.record import Recorder, check_finite
@@ -24,7 +26,15 @@ log = logging.getLogger(__name__)
 _SAMPLE = 3  # images on which the network is looked at
 
 
-def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg: dict) -> None:
+def run(
+    *,
+    images: Path,
+    checkpoint: Path,
+    output: Path,
+    predictions: Path,
+    cfg: dict,
+    expect: str | None = None,
+) -> None:
     """Write `{output}/{probe}.parquet` for each probe, and `predictions`.
 
     Memory holds the images and two batches of activations: it does not grow with the split.
@@ -38,6 +48,13 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         class), `logits` float32 [classes].
     cfg : dict
         Blocks `activations` and `model`.
+    expect : str, optional
+        Names of the probes that the workflow waits for, as a JSON list.
+
+    Raises
+    ------
+    StudyError
+        If the network has other probes, or one gives what is not finite.
     """
     settings = cfg["activations"]
     devices.make_deterministic()
@@ -52,6 +69,12 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
     prepare = inputs.prepare(cfg["model"])
     sample = torch.tensor(split.images[:_SAMPLE], device=device)
     probes = plan(network, settings["probes"], prepare(sample))
+    if expect is not None and json.loads(expect) != [probe.name for probe in probes]:
+        size = list(split.images.shape[-2:])
+        raise StudyError(
+            f"models: {cfg['model']['architecture']} runs other modules, or in another order, than "
+            f"was known before it met images; set its input_size to {size} and run again"
+        )
     about = tables.describe("activations", cfg, {"checkpoint": checkpoint, "images": images})
     dtype = getattr(torch, settings["dtype"])
 
