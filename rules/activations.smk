@@ -5,6 +5,8 @@ Makes   probes.parquet, activations/{split}/{probe}.parquet, predictions/{split}
 Steps   probes, activations (one forward pass a split)
 """
 
+from depthlens.study import as_json
+
 
 rule probes:
     """Describe the probes of a network."""
@@ -63,7 +65,9 @@ for model in study.config.study.models:
             code=study.digest("stages.activations"),
             network=study.network_code(model),
             folder=f"results/{{dataset}}/{model}/seed{{seed}}/activations/{{split}}",
+            expect=as_json(PROBES[model]),
         shell:
             "depthlens activations --images {input.images:q} --checkpoint {input.checkpoint:q}"
             " --output {params.folder:q} --predictions {output.predictions:q}"
+            " --expect {params.expect:q}"
             " --cfg {params.cfg:q} 2> >(tee {log:q} >&2)"

@@ -546,3 +546,19 @@ def make(n_classes):
     said = f"error: code of yours failed: KeyError: 'mood' ({tmp_path / 'moody.py'}, line 7)"
     assert outcome.err.splitlines()[-1] == said
     assert not (tmp_path / "out/checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("name", ["--checkpoint", "--history", "--resume"])
+def test_what_cannot_be_written_is_found_before_the_work(
+    depthlens, commands, tmp_path, name, monkeypatch
+):
+    monkeypatch.setattr("depthlens.stages.train.run", None)
+    (tmp_path / "file").touch()
+    options = commands["train"] | {name: tmp_path / "file/below"}
+    outcome = depthlens("train", *shell(options))
+    assert outcome.status == 1
+    assert outcome.err.splitlines()[-1] == (
+        f"error: {tmp_path}/file/below: cannot be written ({tmp_path}/file: Not a directory); "
+        "name another place"
+    )
+    assert not (tmp_path / "out").exists()

@@ -240,10 +240,10 @@ def test_a_named_architecture_takes_its_weights(depthlens, reader, tmp_path):
         ({"--network": "mynets:build"}, "no module 'mynets'"),
         (
             {"--network": "mynet:number"},
-            "network: mynet:number returned a int, not a torch.nn.Module",
+            "--network: mynet:number returned a int, not a torch.nn.Module",
         ),
         ({"--network": "resnet81"}, "no classifier 'resnet81'; did you mean 'resnet18'?"),
-        ({"--network": "resnet18", "--weights": None}, "weights: resnet18 has none of its own"),
+        ({"--network": "resnet18", "--weights": None}, "--weights: resnet18 has none of its own"),
         ({"--network": "resnet18"}, "weights.safetensors: not the weights of resnet18: missing"),
         ({"--weights": "no.safetensors"}, "no.safetensors: no such file"),
         ({"--weights": "mynet.py"}, "mynet.py: not a whole safetensors file"),
@@ -252,13 +252,16 @@ def test_a_named_architecture_takes_its_weights(depthlens, reader, tmp_path):
         ({"--queries": "mynet.py"}, "mynet.py: not a whole NumPy archive"),
         ({"--height": None}, "images/train: give --height and --width"),
         ({"--classes": "bright,dark"}, "labels middle are not among"),
-        ({"--classes": "bright,dark,middle,none"}, "classes: 4 names, but the network has 3"),
-        ({"--mean": "0.5,0.5"}, "mean: 0.5, 0.5 is not one number, nor one for each of 3"),
-        ({"--std": "0"}, "std: what is divided by must be greater than 0"),
-        ({"--k": 38}, "n_neighbors: 38 neighbours asked for, but there are 37 other"),
-        ({"--channels": 1}, "model: it does not take a batch of train, shape (3, 1, 8, 8)"),
-        ({"--probes": "input,steam"}, "probes: the network has no module 'steam'; did you mean"),
-        ({"--output": "mynet.py"}, "mynet.py: there is a file where the folder should be"),
+        ({"--classes": "bright,dark,middle,none"}, "--classes: 4 names, but the network has 3"),
+        ({"--mean": "0.5,0.5"}, "--mean: 0.5, 0.5 is not one number, nor one for each of 3"),
+        ({"--std": "0"}, "--std: what is divided by must be greater than 0"),
+        ({"--k": 38}, "--n-neighbors: 38 neighbours asked for, but there are 37 other"),
+        ({"--channels": 1}, "--network: it does not take a batch of train, shape (3, 1, 8, 8)"),
+        ({"--probes": "input,steam"}, "--probes: the network has no module 'steam'; did you mean"),
+        ({"--output": "mynet.py"}, "cannot be written (mynet.py: Not a directory)"),
+        ({"--memory": 0}, "--memory: 0.0 is not greater than 0"),
+        ({"--std": "1e-9", "--dtype": "float16"}, "; set --dtype to float32"),
+        ({"--workdir": "none"}, "--workdir: none: no folder to write to"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_nothing_is_written(
@@ -284,6 +287,22 @@ def test_a_network_may_import_what_lies_beside_it_while_it_runs(depthlens, reade
     assert f"No module named 'helper' ({files / 'late_net.py'}, line {line})" in outcome.err
     (files / "helper.py").write_text("same = 1\n")
     assert depthlens("measure", *words(options)).status == 0
+
+
+def test_what_cannot_be_written_is_found_before_the_work(depthlens, reader, monkeypatch):
+    monkeypatch.setattr("depthlens.measuring.command.read", None)
+    outcome = depthlens("measure", *words(reader | {"--output": "mynet.py/out"}))
+    assert outcome.status == 1
+    assert "mynet.py/out/index.html: cannot be written" in outcome.err
+
+
+def test_out_of_memory_names_options_of_the_command(depthlens, reader, monkeypatch):
+    def read(*_arguments, **_options):
+        raise MemoryError
+
+    monkeypatch.setattr("depthlens.measuring.command.read", read)
+    outcome = depthlens("measure", *words(reader))
+    assert outcome.err.splitlines()[-1] == "error: out of memory; lower --memory or --batch-size"
 
 
 def test_a_word_where_a_number_belongs_is_named(depthlens, reader):

@@ -257,8 +257,11 @@ def test_half_precision_is_stored_and_asked_for():
     assert (full["depth"] == half["depth"]).mean() > 0.9
     images = TRAIN[0].clone()
     images[4] = 1e5
+    # Of each set at once, not after the work on it.
+    unread = TensorDataset(torch.full_like(QUERIES[0], torch.nan), QUERIES[1])
+    unread.tensors[0][:8] = 0
     with pytest.raises(StudyError, match=r"00-input: .* example 4 .*; set dtype to float32"):
-        measured((images, TRAIN[1]), dtype="float16")
+        measured((images, TRAIN[1]), unread, dtype="float16")
 
 
 def test_an_output_with_logits_is_taken_as_these():
@@ -300,6 +303,63 @@ def test_copies_have_no_vote_on_each_others_labels_and_are_told():
     asked = measured((images, labels), (images[:1], labels[-1:]), probes=["input"], n_neighbors=8)
     assert asked["copies"].tolist() == [6] and asked["copies_labelled_otherwise"].tolist() == [1]
     assert asked["suspicion"][0] == table["suspicion"][54]
+
+
+class OneLogit(nn.Module):
+    """Positive for bright images, as a vector or a column; or a probability."""
+
+    def __init__(self, *, column: bool, sigmoid: bool = False):
+        super().__init__()
+        self.column, self.sigmoid = column, sigmoid
+
+    def forward(self, images):
+        logit = 3 * (images.mean((1, 2, 3)) - 0.5)
+        logit = logit.sigmoid() if self.sigmoid else logit
+        return logit[:, None] if self.column else logit
+
+
+@pytest.mark.parametrize("column", [True, False])
+def test_one_logit_is_taken_as_two_classes_and_said(caplog, column):
+    images, labels = TRAIN[0], (TRAIN[1] > 0).long()
+    options = {"probes": ["input", "softmax"], "return_probabilities": True}
+    table = measured((images, labels), model=OneLogit(column=column), **options)
+    probability = torch.sigmoid(3 * (images.mean((1, 2, 3)) - 0.5)).numpy()
+    np.testing.assert_allclose(np.stack(table["probabilities"])[:, 1], probability, rtol=1e-5)
+    assert table["prediction"].tolist() == (probability > 0.5).astype(int).tolist()
+    assert table.attrs["classes"] == ["0", "1"]
+    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert said == ["model: it gives one logit an image, z: taken as two classes, (0, z)"]
+    with pytest.raises(StudyError, match=r"as a probability does; .* leave the sigmoid"):
+        measured((images, labels), model=OneLogit(column=column, sigmoid=True), **options)
+    with pytest.raises(StudyError, match="is 2, but the network has 2 outputs"):
+        measured((images, labels + 1), model=OneLogit(column=column), **options)
+
+
+def test_probabilities_are_returned_where_they_are_asked_for():
+    table = measured(TRAIN, QUERIES, return_probabilities=True)
+    logits = by_hand(QUERIES[0])[0]
+    np.testing.assert_allclose(np.stack(table["logits"]), logits, rtol=1e-4, atol=1e-6)
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    probabilities = np.stack(table["probabilities"])
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-6)
+    without = table.drop(columns=["logits", "probabilities"])
+    pd.testing.assert_frame_equal(without, measured(TRAIN, QUERIES))
+
+
+def test_classes_beyond_int16_are_kept():
+    n_classes = 40_000
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, n_classes))
+    with torch.no_grad():
+        net[1].weight.zero_()
+        net[1].bias.copy_(torch.arange(n_classes))
+    labels = torch.tensor([32_768, 32_768, 39_999, 39_999])
+    images = torch.tensor([0.0, 1, 9, 10])[:, None, None, None].expand(4, 1, 2, 2)
+    table = measured((images, labels), model=net, probes=["input"], n_neighbors=1)
+    assert table["label"].tolist() == table["00-input"].tolist() == labels.tolist()
+    assert table["prediction"].tolist() == [39_999] * 4
+    assert table["depth"].tolist() == [1, 1, 0, 0]
+    assert measured()["label"].dtype == np.int16
 
 
 class Dictionary(Plain):
@@ -385,9 +445,14 @@ def test_queries_must_be_like_the_training_examples():
         measured(TRAIN, loader(TensorDataset(*QUERIES), shuffle=True))
 
 
-class Scalar(nn.Flatten):
+class Cube(nn.Flatten):
     def forward(self, images):
-        return super().forward(images).sum(1)
+        return super().forward(images)[..., None]
+
+
+class Index(nn.Flatten):
+    def forward(self, images):
+        return super().forward(images).argmax(1)
 
 
 class Pair(nn.Flatten):
@@ -438,7 +503,11 @@ def test_a_network_that_cannot_be_moved_elsewhere_is_refused(monkeypatch):
     [
         ("resnet18", "model: a torch.nn.Module is needed, not str"),
         (Pair(), "model: its output is tuple, not one tensor of logits"),
-        (Scalar(), r"model: its output for 2 images has the shape \(2,\), not \(2, n_classes\)"),
+        (
+            Cube(),
+            r"model: its output for 2 images has the shape \(2, 72, 1\), not \(2, n_classes\)",
+        ),
+        (Index(), r"model: its output is torch.int64, not one tensor of logits"),
         (Broken(), "train: the network's output for image 0 is infinite or NaN"),
         (network().to("meta"), "model: its weights are on the device meta, .*; load them first"),
         (nn.Sequential(nn.Flatten(), nn.Softmax(1)), "model: its outputs are probabilities"),

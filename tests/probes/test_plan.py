@@ -198,10 +198,13 @@ def small(n_classes):
 
 def odd(n_classes):
     return Shared(n_classes, 30)
+
+def nowhere(n_classes):
+    return Shared(n_classes, 28).to("meta")
 """
 
 
-def test_an_outline_knows_what_runs_how_often_and_when(tmp_path, monkeypatch):
+def test_an_outline_knows_what_runs_how_often_and_when(tmp_path, monkeypatch, caplog):
     (tmp_path / "networks_with_one_relu.py").write_text(NETWORK)
     monkeypatch.chdir(tmp_path)
     expected = ["00-input", "01-conv", "02-act", "03-last", "04-act#2"]
@@ -213,4 +216,7 @@ def test_an_outline_knows_what_runs_how_often_and_when(tmp_path, monkeypatch):
     # Of images of an unknown size nothing is known but what is defined.
     unknown = outline("networks_with_one_relu:odd", "children").names
     assert unknown == ["00-input", "01-aux", "02-last", "03-act", "04-conv"]
+    assert "set input_size to tell more" in caplog.messages[-1]
+    with pytest.raises(StudyError, match="returned a network on the device meta"):
+        outline("networks_with_one_relu:nowhere", "blocks")
     monkeypatch.delitem(sys.modules, "networks_with_one_relu")

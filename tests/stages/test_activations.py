@@ -1,6 +1,7 @@
 """One forward pass: a table a probe, and the network's own answer."""
 
 import itertools
+import json
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ from depthlens import tables
 from depthlens.errors import StudyError
 from depthlens.models import checkpoints
 from depthlens.probes.plan import Probe
+from depthlens.probes.record import check_finite
 from depthlens.stages import activations
 
 WIDTHS = {
@@ -38,6 +40,23 @@ def run(run_, folder, blocks, split="test", **changed):
         predictions=folder / "predictions.parquet",
         cfg={"activations": blocks["activations"] | changed, "model": blocks["model"]},
     )
+
+
+def test_other_probes_than_the_workflow_waits_for_are_refused_before_any_work(
+    tiny_run, blocks, tmp_path
+):
+    how = {
+        "images": tiny_run.images("test"),
+        "checkpoint": tiny_run.checkpoint,
+        "output": tmp_path / "activations",
+        "predictions": tmp_path / "predictions.parquet",
+        "cfg": {"activations": blocks["activations"], "model": blocks["model"]},
+    }
+    with pytest.raises(StudyError, match=r"resnet18 runs other .* input_size to \[32, 32\]"):
+        activations.run(**how, expect=json.dumps([*WIDTHS, "11-softmax"]))
+    assert list(tmp_path.iterdir()) == []
+    activations.run(**how, expect=json.dumps(list(WIDTHS)))
+    assert {path.stem for path in how["output"].iterdir()} == set(WIDTHS)
 
 
 def values(path) -> np.ndarray:
@@ -183,10 +202,10 @@ def test_an_activation_that_is_not_finite_is_named(dtype, value):
     values = np.zeros((3, 4), dtype)
     values[0] = np.finfo(dtype).max, np.finfo(dtype).min, -0.0, np.finfo(dtype).tiny
     probe, ids = Probe("05-layer1", "module", "layer1"), np.array([7, 8, 9])
-    activations._check_finite(values, probe, ids)
+    check_finite(values, probe, ids, key="dtype")
     values[1, 2] = value
     with pytest.raises(StudyError, match=f"probe 05-layer1: .* example 8 is not a finite {dtype}"):
-        activations._check_finite(values, probe, ids)
+        check_finite(values, probe, ids, key="dtype")
 
 
 def test_an_unknown_module_is_refused_before_anything_is_written(tmp_path, tiny_run, blocks):

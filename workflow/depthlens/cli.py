@@ -1,10 +1,13 @@
 """The command line: one command a stage, one line a fault."""
 
+import contextlib
 import errno
 import json
 import logging
+import re
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -77,12 +80,25 @@ def _file(name: str, text: str, *, required: bool = True):
     return click.option(name, type=_FILE, required=required, help=text)
 
 
+def _output(name: str, text: str, *, required: bool = True):
+    """A file or folder that a command writes: that it can be is found before the work."""
+
+    def check(_context: click.Context, _parameter: click.Parameter, path: Path | None):
+        from depthlens import tables
+
+        if path is not None:
+            tables.check_writable(path)
+        return path
+
+    return click.option(name, type=_FILE, required=required, callback=check, help=text)
+
+
 _split = click.option("--split", type=click.Choice(["train", "test"]), required=True)
 
 
 @cli.command()
 @_split
-@_file("--output", "Table of images to write.")
+@_output("--output", "Table of images to write.")
 @_cfg("dataset")
 def generate(**arguments: object) -> None:
     """Draw the shapes of one split."""
@@ -92,8 +108,8 @@ def generate(**arguments: object) -> None:
 
 
 @cli.command()
-@_file("--train-output", "Table of training images to write.")
-@_file("--test-output", "Table of test images to write.")
+@_output("--train-output", "Table of training images to write.")
+@_output("--test-output", "Table of test images to write.")
 @_cfg("dataset")
 def import_images(**arguments: object) -> None:
     """Bring a collection, a folder or a file of images into the study."""
@@ -106,8 +122,8 @@ def import_images(**arguments: object) -> None:
 @_file("--train-images", "Training images of the dataset.")
 @_file("--test-images", "Test images of the dataset.")
 @click.option("--number", type=click.IntRange(min=1), required=True, help="Of the replicate.")
-@_file("--train-output", "Table of the images to learn from to write.")
-@_file("--test-output", "Table of the images held out to write.")
+@_output("--train-output", "Table of the images to learn from to write.")
+@_output("--test-output", "Table of the images held out to write.")
 @_cfg("replicates")
 def resample(**arguments: object) -> None:
     """Divide all images of a dataset anew, for one replicate."""
@@ -125,12 +141,12 @@ def resample(**arguments: object) -> None:
     required=True,
     help="Of the weights and the order of examples.",
 )
-@_file("--checkpoint", "Weights to write.")
-@_file("--history", "Table of epochs to write.")
-@_file("--dynamics", "Table of epochs × training images to write.")
-@_file("--dynamics-test", "Table of epochs × test images to write.")
-@_file("--snapshots", "Weights after some of the epochs to write.")
-@_file("--resume", "Where to keep the state of an unfinished training.")
+@_output("--checkpoint", "Weights to write.")
+@_output("--history", "Table of epochs to write.")
+@_output("--dynamics", "Table of epochs × training images to write.")
+@_output("--dynamics-test", "Table of epochs × test images to write.")
+@_output("--snapshots", "Weights after some of the epochs to write.")
+@_output("--resume", "Where to keep the state of an unfinished training.")
 @_cfg("training", "model")
 def train(**arguments: object) -> None:
     """Train one network."""
@@ -142,7 +158,7 @@ def train(**arguments: object) -> None:
 @cli.command()
 @_file("--images", "Training images.")
 @_file("--weights", "Weights that were trained elsewhere: safetensors or .pt.")
-@_file("--checkpoint", "Weights to write.")
+@_output("--checkpoint", "Weights to write.")
 @_cfg("model")
 def adopt(**arguments: object) -> None:
     """Take over a network that was trained elsewhere."""
@@ -154,7 +170,7 @@ def adopt(**arguments: object) -> None:
 @cli.command()
 @_file("--images", "Training images.")
 @_file("--checkpoint", "Trained network.")
-@_file("--output", "Table of probes to write.")
+@_output("--output", "Table of probes to write.")
 @_cfg("activations", "model")
 def probes(**arguments: object) -> None:
     """Describe the probes of a trained network."""
@@ -166,8 +182,9 @@ def probes(**arguments: object) -> None:
 @cli.command()
 @_file("--images", "Images of the split.")
 @_file("--checkpoint", "Trained network.")
-@_file("--output", "Folder for one table a probe.")
-@_file("--predictions", "Table of the network's answers to write.")
+@_output("--output", "Folder for one table a probe.")
+@_output("--predictions", "Table of the network's answers to write.")
+@click.option("--expect", help="Names that the probes must have, as a JSON list.")
 @_cfg("activations", "model")
 def activations(**arguments: object) -> None:
     """Record every probe of a network over one split."""
@@ -180,8 +197,8 @@ def activations(**arguments: object) -> None:
 @_file("--references", "Activations of the training set at one probe.")
 @_file("--labels", "Predictions table of the training set, for its labels.")
 @_file("--queries", "Activations of other examples at the same probe.", required=False)
-@_file("--output", "Table of their k-NN classes to write.", required=False)
-@_file("--leave-one-out", "Table to write for the references themselves.", required=False)
+@_output("--output", "Table of their k-NN classes to write.", required=False)
+@_output("--leave-one-out", "Table to write for the references themselves.", required=False)
 @_cfg("knn")
 def knn(**arguments: object) -> None:
     """Classify examples by the training activations of one probe."""
@@ -194,8 +211,8 @@ def knn(**arguments: object) -> None:
 @_file("--references", "Activations of the training set at one probe.")
 @click.option("--shard", required=True, help="Piece of the references, such as 2-of-8.")
 @_file("--queries", "Activations of other examples at the same probe.", required=False)
-@_file("--output", "Table of their neighbours to write.", required=False)
-@_file("--leave-one-out", "Table to write for the references themselves.", required=False)
+@_output("--output", "Table of their neighbours to write.", required=False)
+@_output("--leave-one-out", "Table to write for the references themselves.", required=False)
 @_cfg("knn")
 def neighbours(**arguments: object) -> None:
     """Find what one shard of the references has to offer."""
@@ -208,7 +225,7 @@ def neighbours(**arguments: object) -> None:
 @click.argument("neighbours", type=_FILE, nargs=-1, required=True)
 @_file("--references", "Activations of the training set at the same probe.")
 @_file("--labels", "Predictions table of the training set, for its labels.")
-@_file("--output", "Table of k-NN classes to write.")
+@_output("--output", "Table of k-NN classes to write.")
 @_cfg("knn")
 def votes(**arguments: object) -> None:
     """Classify by the neighbours that several shards found."""
@@ -220,7 +237,7 @@ def votes(**arguments: object) -> None:
 @cli.command()
 @_file("--train-predictions", "Network's answers on the training set.")
 @_file("--test-predictions", "Network's answers on the test set.")
-@_file("--output", "JSON file to write.")
+@_output("--output", "JSON file to write.")
 @_cfg("convergence")
 def convergence(**arguments: object) -> None:
     """Measure whether a network has learned enough."""
@@ -233,7 +250,7 @@ def convergence(**arguments: object) -> None:
 @click.argument("knn", type=_FILE, nargs=-1, required=True)
 @_file("--predictions", "Network's answers on the split.")
 @_file("--convergence", "What the convergence check measured.")
-@_file("--output", "Table of depths to write.")
+@_output("--output", "Table of depths to write.")
 def depth(**arguments: object) -> None:
     """Prediction depth of a split from the k-NN classes of each probe, in forward order."""
     from depthlens.stages import depth
@@ -252,7 +269,7 @@ def depth(**arguments: object) -> None:
 @_file("--snapshots", "States of the network along the way.", required=False)
 @_file("--images", "Images of the split.")
 @_file("--checkpoint", "Trained network.")
-@_file("--output", "Table of scores to write.")
+@_output("--output", "Table of scores to write.")
 @_cfg("scores", "model")
 def scores(**arguments: object) -> None:
     """Compute every other score of a split."""
@@ -271,7 +288,7 @@ def scores(**arguments: object) -> None:
 @_file("--test-scores", "Scores of the test images.")
 @_file("--train-scores", "Scores of the training images, if studied.", required=False)
 @_file("--convergence", "What the convergence check measured.")
-@_file("--output", "Folder for the figures and captions.json.")
+@_output("--output", "Folder for the figures and captions.json.")
 @_cfg("figures")
 def figures(**arguments: object) -> None:
     """Draw every figure of one run."""
@@ -305,7 +322,7 @@ def cell(**arguments: object) -> None:
 
 @cli.command()
 @click.argument("cells", type=_FILE, nargs=-1)
-@_file("--output", "Table of the sweep to write.")
+@_output("--output", "Table of the sweep to write.")
 def gather(cells: tuple[Path, ...], output: Path) -> None:
     """Put the CELLS of a sweep together in one table."""
     from depthlens.stages import gather
@@ -317,9 +334,9 @@ def gather(cells: tuple[Path, ...], output: Path) -> None:
 @click.argument("files", type=_FILE, nargs=-1)
 @click.option("--chapter", required=True, help="Package below depthlens.chapters.")
 @click.option("--section", required=True, help="Module of that package.")
-@_file("--output", "Folder for the figures and captions.json.")
-@_file("--claims", "Table of claims to write.")
-@_file("--contents", "JSON of the tables of the page to write.")
+@_output("--output", "Folder for the figures and captions.json.")
+@_output("--claims", "Table of claims to write.")
+@_output("--contents", "JSON of the tables of the page to write.")
 @click.option("--confidence-level", type=float, required=True, help="Of every interval.")
 @_cfg("figures")
 def section(files: tuple[Path, ...], cfg: dict, **arguments: object) -> None:
@@ -352,8 +369,8 @@ def ledger(claims: tuple[Path, ...], output: Path | None, table: Path | None) ->
 @click.option("--chapter", required=True, help="Package below depthlens.chapters.")
 @_file("--figures", "Folder of the figures of each section.")
 @_file("--parts", "Folder of claims and tables of each section.")
-@_file("--output", "Page to write.")
-@_file("--claims", "Table of all claims to write.")
+@_output("--output", "Page to write.")
+@_output("--claims", "Table of all claims to write.")
 @_json("--block", "The block of the chapter, to be printed.")
 def chapter(**arguments: object) -> None:
     """Write the page of a chapter of experiments."""
@@ -368,7 +385,7 @@ def chapter(**arguments: object) -> None:
 @_file("--reliability", "Table of the reliability of each score.")
 @_file("--train-images", "Training images.")
 @_file("--test-images", "Test images.")
-@_file("--output", "Folder for the figures and captions.json.")
+@_output("--output", "Folder for the figures and captions.json.")
 @_cfg("figures")
 def ensemble_figures(**arguments: object) -> None:
     """Draw the figures of all networks of one dataset and model together.
@@ -383,7 +400,7 @@ def ensemble_figures(**arguments: object) -> None:
 @cli.command()
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @click.option("--train/--no-train", help="Whether training images are studied too.")
-@_file("--output", "Table of claims to write.")
+@_output("--output", "Table of claims to write.")
 @_cfg("chapters.difficulty")
 def claims(runs: tuple[Path, ...], train: bool, **arguments: object) -> None:
     """Hold the claims of the chapter against RUNS: folders results/{dataset}/{model}/seed{n}."""
@@ -396,8 +413,8 @@ def claims(runs: tuple[Path, ...], train: bool, **arguments: object) -> None:
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @_file("--data", "Folder of the datasets: {dataset}/test.parquet.")
 @_file("--claims", "Table of claims; beside it figures/{dataset}/{model}/seed{n}/.")
-@_file("--output", "Page to write.")
-@_file("--summary", "JSON of the headline numbers to write.")
+@_output("--output", "Page to write.")
+@_output("--summary", "JSON of the headline numbers to write.")
 @_cfg("config")
 def report(
     runs: tuple[Path, ...],
@@ -444,8 +461,8 @@ def report(
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @_file("--train-images", "Training images of the dataset.")
 @_file("--test-images", "Test images of the dataset.")
-@_file("--output", "Table of images to write.")
-@_file("--reliability", "Table of scores to write.")
+@_output("--output", "Table of images to write.")
+@_output("--reliability", "Table of scores to write.")
 @_cfg("chapters.difficulty")
 def card(**arguments: object) -> None:
     """Gather what RUNS say of each image: results/{dataset}[/replicate{r}]/{model}/seed{n}."""
@@ -456,7 +473,7 @@ def card(**arguments: object) -> None:
 
 @cli.command()
 @click.argument("card", type=_FILE)
-@_file("--output", "Smaller file to write.")
+@_output("--output", "Smaller file to write.")
 @click.option("--bits", default=8, show_default=True, help="Significant bits of each number.")
 def compact(**arguments: object) -> None:
     """Write a small copy of a CARD, to be given away."""
@@ -563,7 +580,29 @@ def measure(channels: str | None, probes: list[str], **arguments: object) -> Non
     from depthlens.measuring import command
 
     plan = probes[0] if probes in (["blocks"], ["children"]) else probes
-    command.run(channels=channels and int(channels), probes=plan, **arguments)
+    with _as_options():
+        command.run(channels=channels and int(channels), probes=plan, **arguments)
+
+
+@contextlib.contextmanager
+def _as_options() -> Iterator[None]:
+    """What is wrong with an argument, or what to set it to, in the words of this command."""
+    options = {option.name: option.opts[0] for option in click.get_current_context().command.params}
+    names = "|".join([*options, "model"])
+    try:
+        yield
+    except MemoryError:
+        raise StudyError("out of memory; lower --memory or --batch-size") from None
+    except StudyError as error:
+        raise StudyError(
+            re.sub(
+                rf"(^(?=\w+:)|\b(?:set|lower|raise) |(?:\bthe key ))({names})\b",
+                lambda found: (
+                    found[1].removeprefix("the key ") + options.get(found[2], "--network")
+                ),
+                str(error),
+            )
+        ) from None
 
 
 def _tables(runs: tuple[Path, ...], *, train: bool) -> dict[str, list[Path]]:
@@ -644,7 +683,7 @@ def preset(name: str | None, path: Path) -> None:
 
 
 @cli.command()
-@_file("--output", "JSON schema to write.")
+@_output("--output", "JSON schema to write.")
 def schema(output: Path) -> None:
     """Write the JSON schema of config.yaml."""
     from depthlens import config, tables

@@ -8,6 +8,7 @@ string: what made the file, from which config and inputs.
 import contextlib
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -96,6 +97,28 @@ def replacing(path: Path | str) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def check_writable(path: Path | str) -> None:
+    """Raise before any work what `replacing` would raise after it; nothing is left behind.
+
+    Raises
+    ------
+    ArtifactError
+        If no file can be made in the folder, or in the last of those on its way that is there.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        folder = folder.parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ArtifactError(
+            f"{path}: cannot be written ({folder}: {error.strerror}); name another place"
+        ) from None
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from depthlens.datasets import plain_pickle
 from depthlens.errors import StudyError
+from depthlens.tables import class_type
 
 _BLOCK = 1024  # images converted at once
 _SHOWN = 10
@@ -129,7 +130,7 @@ def check_scales(values: Mapping[str, object], name: str) -> None:
 
 def to_labels(
     values: Mapping[str, object], classes: Sequence[str] | None, name: str
-) -> tuple[dict[str, NDArray[np.int16]], list[str]]:
+) -> tuple[dict[str, NDArray[np.integer]], list[str]]:
     """Labels of both splits as indices into one list of classes.
 
     Parameters
@@ -173,7 +174,7 @@ def to_labels(
                 f"datasets: {name}: {split} labels {_some(strange)} are not among {among} "
                 f"({_some(names if classes is None or kinds == {'U'} else known)})"
             )
-        found[split] = labels.astype(np.int16)
+        found[split] = labels.astype(class_type(len(names)))
     return found, names
 
 

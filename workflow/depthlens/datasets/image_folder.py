@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthlens.errors import StudyError
+from depthlens.tables import class_type
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -30,7 +31,7 @@ class Listing(NamedTuple):
     """names of the class folders, sorted"""
     splits: dict[str, list[str]]
     """paths of the images below the folder, of each split, in the order of their examples"""
-    labels: dict[str, NDArray[np.int16]]
+    labels: dict[str, NDArray[np.integer]]
     """index into `classes` of each of these"""
     ignored: list[str]
     """files that are no images by their names; hidden ones are not listed"""
@@ -110,7 +111,7 @@ def listing(folder: Path, *, test_share: float | None, seed: int) -> Listing:
         classes,
         {split: [name for _, name in found] for split, found in turns.items()},
         {
-            split: np.array([label for label, _ in found], np.int16)
+            split: np.array([label for label, _ in found], class_type(len(classes)))
             for split, found in turns.items()
         },
         ignored,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from depthlens.datasets.arrays import as_array
 from depthlens.errors import StudyError
 from depthlens.provenance import user_code
+from depthlens.tables import class_type
 
 _TAKEN = ("example_id", "label", "image", "file")
 _GIVES = "it must return (images, labels, classes), or these and a dictionary of factors"
@@ -19,8 +20,8 @@ class Given(NamedTuple):
 
     images: NDArray[np.uint8]
     """shape (n_examples, channels, height, width)"""
-    labels: NDArray[np.int16]
-    """shape (n_examples,)"""
+    labels: NDArray[np.integer]
+    """shape (n_examples,), of their `tables.class_type`"""
     classes: list[str]
     factors: dict[str, NDArray[np.float32]]
     """one array of shape (n_examples,) each"""
@@ -92,7 +93,7 @@ def _classes(values: object, what: str) -> list[str]:
     return classes
 
 
-def _labels(values: object, n: int, classes: list[str], what: str) -> NDArray[np.int16]:
+def _labels(values: object, n: int, classes: list[str], what: str) -> NDArray[np.integer]:
     labels = _array(values, f"{what} returned labels")
     if labels.dtype.kind not in "iu":
         raise StudyError(f"{what} returned labels of type {labels.dtype}; return whole numbers")
@@ -103,7 +104,7 @@ def _labels(values: object, n: int, classes: list[str], what: str) -> NDArray[np
             f"{what} returned labels from {labels.min()} to {labels.max()}; with {len(classes)} "
             f"classes they are 0 … {len(classes) - 1}"
         )
-    return labels.astype(np.int16)
+    return labels.astype(class_type(len(classes)))
 
 
 def _factor_name(name: object, what: str) -> str:

@@ -61,8 +61,7 @@ def run(
     StudyError
         If anything does not fit together; then nothing is written.
     """
-    if output.exists() and not output.is_dir():
-        raise StudyError(f"{output}: there is a file where the folder should be; name another")
+    tables.check_writable(output / "index.html")
     paths = {"train": train} if queries is None else {"train": train, "test": queries}
     sets, names = read(
         paths, classes=classes, size=(height, width), channels=channels, resize=resize

@@ -224,8 +224,7 @@ def _compare(first: object, again: object, name: str, *, in_order: bool) -> None
         looks = [_tensor(batch[0], name).nan_to_num() for batch in (first, again)]
     except (StudyError, TypeError, IndexError, KeyError):  # no images; whoever needs them says so
         return
-    is_same = torch.equal(*looks)
-    if is_same:
+    if torch.equal(*looks):
         return
     if in_order:
         raise StudyError(

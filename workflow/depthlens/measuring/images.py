@@ -20,7 +20,7 @@ class Labelled(NamedTuple):
 
     images: NDArray[np.uint8]
     """shape (n_examples, channels, height, width)"""
-    labels: NDArray[np.int16]
+    labels: NDArray[np.integer]
     """shape (n_examples,), indexes of the classes"""
     files: list[str]
     """of each image: its path below the folder, or the archive's name and its row, "x.npz[3]" """

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import fx, nn
 
 from depthlens.depth import prediction_depth
@@ -26,7 +27,7 @@ from depthlens.measuring.examples import Data, Examples, open_examples
 from depthlens.models import devices
 from depthlens.probes.calls import check_watchable
 from depthlens.probes.plan import Probe, feature_probe, plan
-from depthlens.probes.record import Recorder
+from depthlens.probes.record import Recorder, check_finite
 from depthlens.progress import bar
 from depthlens.provenance import user_code
 from depthlens.scores import outputs
@@ -53,6 +54,7 @@ def measure(
     memory: float = 2.0,
     workdir: str | Path | None = None,
     progress: bool = True,
+    return_probabilities: bool = False,
 ) -> pd.DataFrame:
     """Prediction depth of each query, and what else its neighbours and the network say of it.
 
@@ -64,7 +66,8 @@ def measure(
     ----------
     model : torch.nn.Module
         A classifier: its output is one float tensor of logits, shape (n, n_classes), or an object
-        with such `logits`. It is left as it was: its mode, its device, its weights, its hooks.
+        with such `logits`. One logit an image, shape (n,) or (n, 1), is taken as that of class 1,
+        beside 0 for class 0. It is left as it was: its mode, its device, its weights, its hooks.
     train : Dataset, DataLoader, or pair (images, labels)
         The examples that the network was trained on: they are the references that vote, with
         their labels. Images, shape (n, …), are fed to the network as they come, as floats of the
@@ -99,6 +102,9 @@ def measure(
         Where the temporary folder is made; the system's own place if not given.
     progress : bool
         Whether bars are shown.
+    return_probabilities : bool
+        Whether the table has the columns `logits` and `probabilities`: in each row an array of
+        float32, shape (n_classes,).
 
     Returns
     -------
@@ -151,7 +157,7 @@ def measure(
         _check_neighbours(n_neighbors, references.n_examples, leave_one_out=leave_one_out)
 
     with _temporary_folder(workdir) as folder:
-        with _borrowed(model, where):
+        with _borrowed(model, where) as logits_of:
             feed = _Feed(model, preprocess, where)
             first = next(references.batches)
             batches = itertools.chain([first], references.batches)
@@ -163,6 +169,7 @@ def measure(
                 forward = _Forward(recorder, points, folder, feed, classes, progress)
                 recorded = {name: forward(name, some, sets) for name, some in sets.items()}
         known, asked = recorded["train"], recorded.get("queries", recorded["train"])
+        logits_of.check(known.logits)
         n_classes = known.logits.shape[1]
         names = _class_names(classes, n_classes)
         _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
@@ -178,7 +185,6 @@ def measure(
                 device=where,
                 memory=memory * _GIGABYTE,
                 probe=probe.name,
-                cure="; set dtype to float32" if dtype == "float16" else "",
                 progress=progress,
             )
             voted = known.labels.astype(class_type(n_classes))[near]
@@ -203,6 +209,7 @@ def measure(
             "classes": names,
             "leave_one_out": leave_one_out,
         },
+        return_probabilities=return_probabilities,
     )
 
 
@@ -320,7 +327,7 @@ class _Forward:
         return recorded
 
     def _content(self, image: torch.Tensor) -> int:
-        pixels = image.cpu().flatten().view(torch.uint8).numpy()
+        pixels = image.cpu().flatten().contiguous().view(torch.uint8).numpy()
         digest = hashlib.blake2b(pixels, digest_size=16).digest()
         return self._contents.setdefault(digest, len(self._contents))
 
@@ -363,6 +370,8 @@ class _Forward:
                 f"{name}: the label of image {n_met + row} is {labels[row]}, but the network has "
                 f"{n_classes} outputs, 0 … {n_classes - 1}"
             )
+        for probe, value in zip(self._probes, values, strict=True):
+            check_finite(value, probe, range(n_met, n_met + len(labels)), key="dtype")
 
     def _check_space(self, values: Sequence[NDArray], every: Mapping[str, Examples]) -> None:
         one = sum(value[0].nbytes for value in values)
@@ -458,15 +467,16 @@ def _device(model: nn.Module, device: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def _borrowed(model: nn.Module, device: torch.device) -> Iterator[None]:
+def _borrowed(model: nn.Module, device: torch.device) -> Iterator["_Logits"]:
     """The network on a device, and afterwards as it was: each module's mode, and where it lay."""
     modes = [(module, module.training) for module in model.modules()]
     homes = {value.device for value in (*model.parameters(), *model.buffers())}
     if homes != {device}:
         _move(model, device, homes)
-    check = model.register_forward_hook(_one_tensor_of_logits)
+    logits_of = _Logits()
+    check = model.register_forward_hook(logits_of)
     try:
-        yield
+        yield logits_of
     finally:
         check.remove()
         for module, training in modes:
@@ -489,20 +499,41 @@ def _move(model: nn.Module, device: torch.device, homes: Collection[torch.device
         ) from None
 
 
-def _one_tensor_of_logits(_model: nn.Module, inputs: tuple, output: object) -> torch.Tensor:
-    logits = getattr(output, "logits", output)
-    n_images = len(inputs[0])
-    if not isinstance(logits, torch.Tensor):
-        raise StudyError(
-            f"model: its output is {type(output).__name__}, not one tensor of logits; wrap it in a "
-            "module that gives that"
-        )
-    if logits.ndim != 2 or len(logits) != n_images or logits.shape[1] < 2:
-        raise StudyError(
-            f"model: its output for {n_images} images has the shape {tuple(logits.shape)}, not "
-            f"({n_images}, n_classes) with at least two classes"
-        )
-    return logits
+class _Logits:
+    """A hook that makes one tensor of logits, shape (n, n_classes), of what a network gives."""
+
+    is_one = False
+    """whether the network gives one logit an image, which then is that of class 1"""
+
+    def __call__(self, _model: nn.Module, inputs: tuple, output: object) -> torch.Tensor:
+        logits = getattr(output, "logits", output)
+        n_images = len(inputs[0])
+        if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+            what = logits.dtype if isinstance(logits, torch.Tensor) else type(output).__name__
+            raise StudyError(
+                f"model: its output is {what}, not one tensor of logits; wrap it in a module that "
+                "gives that"
+            )
+        if logits.shape in ((n_images,), (n_images, 1)):
+            if not self.is_one:
+                log.warning("model: it gives one logit an image, z: taken as two classes, (0, z)")
+            self.is_one = True
+            one = logits.reshape(n_images, 1)
+            return torch.cat([torch.zeros_like(one), one], 1)
+        if logits.ndim != 2 or len(logits) != n_images or not logits.shape[1]:
+            raise StudyError(
+                f"model: its output for {n_images} images has the shape {tuple(logits.shape)}, not "
+                f"({n_images}, n_classes)"
+            )
+        return logits
+
+    def check(self, logits: NDArray[np.float32]) -> None:
+        """Raise `StudyError` if the one logit of each training example can only be a sigmoid's."""
+        if self.is_one and 0 <= logits[:, 1].min() <= logits[:, 1].max() <= 1:
+            raise StudyError(
+                "model: its one output lies between 0 and 1 for every training example, as a "
+                "probability does; measure takes logits: leave the sigmoid at its end out"
+            )
 
 
 @contextlib.contextmanager
@@ -523,7 +554,6 @@ def _neighbours(
     device: torch.device,
     memory: float,
     probe: str,
-    cure: str,
     progress: bool,
 ) -> NDArray[np.int64]:
     """Rows of the references that vote, shape (n_queries, n_neighbors)."""
@@ -539,7 +569,7 @@ def _neighbours(
                 progress=lambda share: shown.update(round(100 * share) - shown.n),
             )
         except ValueError as error:
-            raise StudyError(f"probe {probe}: {error}{cure}") from None
+            raise StudyError(f"probe {probe}: {error}") from None
     return found.rows
 
 
@@ -566,6 +596,10 @@ def _copies(known: _Recorded, asked: _Recorded, *, leave_one_out: bool) -> _Copi
     return _Copies(others, found - same, bool((equal > 1).any() or others.any()))
 
 
+def _outputs(logits: NDArray[np.float32]) -> dict[str, list[NDArray[np.float32]]]:
+    return {"logits": list(logits), "probabilities": list(softmax(logits, axis=1))}
+
+
 def _table(
     asked: _Recorded,
     knn: NDArray[np.integer],
@@ -575,6 +609,7 @@ def _table(
     probes: list[str],
     *,
     about: dict[str, object],
+    return_probabilities: bool,
 ) -> pd.DataFrame:
     labels, logits = asked.labels, asked.logits
     prediction, kept = logits.argmax(1), class_type(logits.shape[1])
@@ -599,6 +634,7 @@ def _table(
         "suspect": suspicion.flagged(contradictions, labels, threshold.value),
         "copies": copies.all.astype(np.int32),
         "copies_labelled_otherwise": copies.labelled_otherwise.astype(np.int32),
+        **(_outputs(logits) if return_probabilities else {}),
         **dict(zip(probes, knn.T, strict=True)),
     }
     table = pd.DataFrame(columns)

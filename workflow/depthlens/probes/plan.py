@@ -230,6 +230,11 @@ def _outlined(
                 raise
             except Exception:  # whatever a network raises that takes images of another size
                 continue
+    log.warning(
+        "models: %s takes images of none of the sizes that were tried, so that each of its modules "
+        "is supposed to run once, in the order of their definition; set input_size to tell more",
+        architecture,
+    )
     whatever = Given((2, 1), (3, 1))
     return network, {name: whatever for name, module in network.named_modules() if _runs(module)}
 
@@ -251,8 +256,8 @@ def _without_weights(architecture: str, **options: object) -> nn.Module | None:
     try:
         with torch.device("meta"):
             return networks.build(architecture, **options)
-    except RuntimeError:  # RegNet and Swin compute their sizes with tensors
-        return None
+    except RuntimeError:  # RegNet computes its sizes with tensors
+        return networks.build(architecture, **options).to("meta")
 
 
 def _nodes(network: nn.Module) -> dict[str, fx.Node]:

@@ -3,7 +3,9 @@
 import contextlib
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from depthlens.errors import StudyError
@@ -117,6 +119,30 @@ class Recorder:
         # A copy, now: an in-place ReLU that follows would overwrite what is kept by reference.
         kept = _reduced(values.detach().movedim(probe.axis, 0), probe)
         self._seen[name] = kept.to(self._dtype, copy=True)
+
+
+def check_finite(values: NDArray, probe: Probe, ids: Sequence[int], *, key: str) -> None:
+    """Raise `StudyError` if an activation is no finite number of its type.
+
+    Parameters
+    ----------
+    values : float16 or float32 array, shape (n, dims)
+    probe : Probe
+    ids : sequence of int, length n
+        Of the examples, for the message.
+    key : str
+        Of what sets the type, for the message.
+    """
+    # The exponent of infinities and NaN is all ones: np.isfinite is eight times as slow on float16.
+    bits = values.view(f"u{values.itemsize}")
+    ones = np.array(np.inf, values.dtype).view(bits.dtype)
+    finite = (bits & ones).max(axis=1) < ones
+    if not finite.all():
+        cure = f"; set {key} to float32" if values.dtype == np.float16 else ""
+        raise StudyError(
+            f"probe {probe.name}: the activation of example {ids[np.argmin(finite)]} is not a "
+            f"finite {values.dtype}{cure}"
+        )
 
 
 def _reduced(values: torch.Tensor, probe: Probe) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """One forward pass over a split: every probe's activations, and the network's own answer."""
 
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from depthlens import tables
 from depthlens.errors import StudyError
 from depthlens.models import checkpoints, devices, inputs
 from depthlens.probes.plan import Probe, plan
-from depthlens.probes.record import Recorder
+from depthlens.probes.record import Recorder, check_finite
 from depthlens.progress import bar
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,15 @@ log = logging.getLogger(__name__)
 _SAMPLE = 3  # images on which the network is looked at
 
 
-def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg: dict) -> None:
+def run(
+    *,
+    images: Path,
+    checkpoint: Path,
+    output: Path,
+    predictions: Path,
+    cfg: dict,
+    expect: str | None = None,
+) -> None:
     """Write `{output}/{probe}.parquet` for each probe, and `predictions`.
 
     Memory holds the images and two batches of activations: it does not grow with the split.
@@ -39,6 +48,13 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
         class), `logits` float32 [classes].
     cfg : dict
         Blocks `activations` and `model`.
+    expect : str, optional
+        Names of the probes that the workflow waits for, as a JSON list.
+
+    Raises
+    ------
+    StudyError
+        If the network has other probes, or one gives what is not finite.
     """
     settings = cfg["activations"]
     devices.make_deterministic()
@@ -53,6 +69,12 @@ def run(*, images: Path, checkpoint: Path, output: Path, predictions: Path, cfg:
     prepare = inputs.prepare(cfg["model"])
     sample = torch.tensor(split.images[:_SAMPLE], device=device)
     probes = plan(network, settings["probes"], prepare(sample))
+    if expect is not None and json.loads(expect) != [probe.name for probe in probes]:
+        size = list(split.images.shape[-2:])
+        raise StudyError(
+            f"models: {cfg['model']['architecture']} runs other modules, or in another order, than "
+            f"was known before it met images; set its input_size to {size} and run again"
+        )
     about = tables.describe("activations", cfg, {"checkpoint": checkpoint, "images": images})
     dtype = getattr(torch, settings["dtype"])
 
@@ -122,22 +144,9 @@ def _one_table_each(
 
 
 def _write(writer: pq.ParquetWriter, probe: Probe, ids: NDArray, values: NDArray) -> None:
-    _check_finite(values, probe, ids)
+    check_finite(values, probe, ids, key="activations.dtype")
     columns = [pa.array(ids), tables.fixed_size_list(values)]
     writer.write_batch(pa.record_batch(columns, schema=writer.schema))
-
-
-def _check_finite(values: NDArray, probe: Probe, ids: NDArray) -> None:
-    # The exponent of infinities and NaN is all ones: np.isfinite is eight times as slow on float16.
-    bits = values.view(f"u{values.itemsize}")
-    ones = np.array(np.inf, values.dtype).view(bits.dtype)
-    finite = (bits & ones).max(axis=1) < ones
-    if not finite.all():
-        cure = "; set activations.dtype to float32" if values.dtype == np.float16 else ""
-        raise StudyError(
-            f"probe {probe.name}: the activation of example {ids[np.argmin(finite)]} is not a "
-            f"finite {values.dtype}{cure}"
-        )
 
 
 def _writer(
