@@ -7,12 +7,12 @@ import depthlens
 
 PACKAGE = Path(depthlens.__file__).parent
 FLOORS = (
-    {"errors", "config", "plain_yaml", "tables", "provenance", "progress"},
+    {"errors", "blocks", "plain_yaml", "tables", "provenance", "progress"},
     {"datasets", "models", "training", "probes", "knn", "depth", "intervals", "scores", "trial"},
     {"prose", "ledger", "figures", "report", "sweep"},
     {"chapters"},
     {"stages"},
-    {"study", "cli", "measuring", "verify", "why", "preset"},
+    {"config", "study", "cli", "measuring", "verify", "why", "preset"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

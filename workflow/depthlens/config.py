@@ -1,11 +1,13 @@
 """The models behind config.yaml: what each key means, its range, and the message when it is wrong.
 
+Those of chapters stand with the chapters.
+
 `workflow/schemas/config.schema.json` is generated from here (`depthlens schema`).
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,15 +15,17 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     JsonValue,
     TypeAdapter,
     ValidationError,
+    create_model,
     model_validator,
 )
 
 from depthlens import plain_yaml
+from depthlens.blocks import Architecture, Block, FilePath, Name, Seed, unique
+from depthlens.chapters.contents import CHAPTERS
 from depthlens.errors import ConfigError, closest
 from depthlens.provenance import user_code
 
@@ -30,19 +34,6 @@ def _no_truth_value(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("input should be a valid number")
     return value
-
-
-# Names become folders and parts of commands.
-Name = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64, description="a plain name")
-]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
-class Block(BaseModel):
-    """A block of config.yaml: no other keys than these, no type guessed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _ordered(values: tuple[float, float]) -> tuple[float, float]:
@@ -61,22 +52,16 @@ def _range(low: float, high: float, description: str) -> Any:
     ]
 
 
-def _unique(values: list) -> list:
-    if len(set(values)) < len(values):
-        raise ValueError("names something twice")
-    return values
-
-
 class Study(Block):
     """Which datasets × models × seeds are studied."""
 
-    datasets: Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)] = Field(
+    datasets: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] = Field(
         description="names from the block datasets"
     )
-    models: Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)] = Field(
+    models: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] = Field(
         description="names from the block models"
     )
-    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_unique)] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(unique)] = Field(
         description="one training run each"
     )
     replicates: int = Field(
@@ -85,7 +70,7 @@ class Study(Block):
         description="further networks a dataset × model, each trained on other images",
     )
     splits: Annotated[
-        list[Literal["train", "test"]], Field(min_length=1), AfterValidator(_unique)
+        list[Literal["train", "test"]], Field(min_length=1), AfterValidator(unique)
     ] = Field(description="splits whose depth is computed; must include test")
     reports: Annotated[
         str, Field(max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*$")
@@ -124,12 +109,11 @@ class ShapesDataset(Block):
 ClassNames = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=100)]],
     Field(min_length=2),
-    AfterValidator(_unique),
+    AfterValidator(unique),
 ]
 _Examples = Annotated[
     int | None, Field(ge=1, description="the first so many of the split, null for all")
 ]
-FilePath = Annotated[str, Field(min_length=1)]
 
 
 class TorchvisionDataset(Block):
@@ -249,20 +233,10 @@ Dataset = Annotated[
 ]
 
 
-def _architecture(name: str) -> str:
-    if ":" in name and not name.startswith("timm:") and not re.fullmatch(user_code.NAME, name):
-        raise ValueError(
-            f"{name!r} is neither timm:NAME nor a function of yours, package.module:function"
-        )
-    return name
-
-
 class Network(Block):
     """A network to study, and what it sees of images."""
 
-    architecture: Annotated[
-        str, Field(min_length=1, max_length=200), AfterValidator(_architecture)
-    ] = Field(
+    architecture: Architecture = Field(
         description="a torchvision classifier, mlp7, vgg16_small, a narrow one of ours, timm:NAME, "
         'or a function of yours as "package.module:function"'
     )
@@ -389,7 +363,7 @@ class KNN(Block):
     n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
     metric: Literal["euclidean", "cosine"] = Field(description="distance between activations")
     sensitivity: Annotated[
-        list[Annotated[int, Field(ge=1, le=65_535)]], Field(min_length=1), AfterValidator(_unique)
+        list[Annotated[int, Field(ge=1, le=65_535)]], Field(min_length=1), AfterValidator(unique)
     ] = Field(description="other k whose depths are computed in the same pass")
     memory: float = Field(gt=0, le=100_000, description="working memory of a job, GB")
     shards: int = Field(ge=1, le=1000, description="jobs that share the references of a probe")
@@ -421,320 +395,15 @@ class Figures(Block):
     dpi: int = Field(ge=50, le=600, description="dots per inch of the PNG files")
 
 
-class DifficultyChapter(Block):
-    """The claims about prediction depth."""
-
-    confidence_level: float = Field(gt=0, lt=1, description="of every interval printed")
-    bootstrap_samples: int = Field(ge=100, le=1_000_000, description="resamples an interval")
-    bootstrap_seed: Seed = Field(description="of the resampling")
-
-
-class Recipe(Block):
-    """How the many small networks of a chapter are built and trained; one CPU thread each."""
-
-    architecture: Annotated[
-        str, Field(min_length=1, max_length=200), AfterValidator(_architecture)
-    ] = Field(description="as of a network of the block models")
-    train_examples: int = Field(ge=20, description="training images, the classes in equal shares")
-    test_examples: int = Field(ge=20, description="test images, the classes in equal shares")
-    epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
-    batch_size: int = Field(ge=2, le=65_536, description="examples a step")
-    learning_rate: float = Field(gt=0, le=10, description="of Adam, until it falls at the end")
-
-
-Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Shares = Annotated[list[Share], Field(min_length=1), AfterValidator(_unique)]
-ScoreName = Literal[
-    "depth",
-    "depth_label",
-    "loss",
-    "confidence",
-    "output_margin",
-    "entropy",
-    "iteration_learned",
-    "first_learned",
-    "forgetting_events",
-    "area_under_margin",
-    "datamap_confidence",
-    "datamap_variability",
-    "el2n",
-    "grand",
-    "knn_disagreement",
-    "prototype_distance",
-]
-
-
-class LabelNoise(Block):
-    """Wrong labels that are put in, to be found."""
-
-    datasets: Names = Field(description="names from the block datasets")
-    kinds: Annotated[
-        list[Literal["uniform", "asymmetric", "adjacent", "feature"]],
-        Field(min_length=1),
-        AfterValidator(_unique),
-    ] = Field(description="how the wrong label is chosen")
-    rates: Shares = Field(description="shares of the training images that get a wrong label")
-
-
-class Foreign(Block):
-    """Images that do not belong, to be recognised."""
-
-    held_out_classes: int = Field(ge=1, le=100, description="classes that the network never sees")
-
-
-class EarlyExit(Block):
-    """Leaving a network before its end."""
-
-    recipe: Recipe
-    exit_loss_weights: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
-        description="of the last head's loss, and of that of every earlier one"
-    )
-    entropy: float = Field(gt=0, description="an image leaves where it is below, nats")
-
-
-class Subsets(Block):
-    """Training on a part of the images, in an order, or on those that were labelled first."""
-
-    scores: Annotated[list[ScoreName], Field(min_length=1), AfterValidator(_unique)] = Field(
-        description="measures that choose"
-    )
-    shares: Shares = Field(description="of the training images that are kept")
-
-
-class Portraits(Block):
-    """Networks of several architectures on the same images."""
-
-    architectures: Annotated[
-        list[Annotated[str, AfterValidator(_architecture)]],
-        Field(min_length=1),
-        AfterValidator(_unique),
-    ] = Field(description="the first is the one that claims are about")
-    recipe: Recipe = Field(description="its architecture is replaced by each of the list")
-
-
-class Human(Block):
-    """What people said of the images of a dataset, in files of NumPy arrays (.npy)."""
-
-    counts: FilePath | None = Field(
-        description="answers of each class for every test image, as CIFAR-10H has them; or null"
-    )
-    labels: FilePath | None = Field(
-        description="the label that somebody gave each training image, as CIFAR-10N has it; or null"
-    )
-
-
-class BenchmarksOfDifficulty(Block):
-    """What difficulty is good for, each use beside choosing at random."""
-
-    datasets: Names = Field(description="names from the block datasets")
-    seeds: Annotated[list[Seed], Field(min_length=2), AfterValidator(_unique)] = Field(
-        description="of images, labels and networks; intervals are over these"
-    )
-    confidence_level: float = Field(gt=0, lt=1, description="of every interval")
-    n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
-    early_epoch: int = Field(ge=1, le=10_000, description="epoch at which EL2N and GraNd are read")
-    recipe: Recipe = Field(description="of every network, where nothing else is said")
-    label_noise: LabelNoise
-    foreign: Foreign
-    early_exit: EarlyExit
-    subsets: Subsets
-    portraits: Portraits
-    human: dict[Name, Human] = Field(description="by dataset; {} where there is none")
-
-    @model_validator(mode="after")
-    def _epochs_and_neighbours_exist(self) -> "BenchmarksOfDifficulty":
-        recipes = {
-            "recipe": self.recipe,
-            "early_exit.recipe": self.early_exit.recipe,
-            "portraits.recipe": self.portraits.recipe,
-        }
-        for key, recipe in recipes.items():
-            if self.early_epoch > recipe.epochs:
-                raise ValueError(
-                    f"early_epoch: {self.early_epoch} is beyond {key}.epochs, {recipe.epochs}"
-                )
-            if self.n_neighbors >= recipe.train_examples:
-                raise ValueError(
-                    f"n_neighbors: {self.n_neighbors} neighbours, but {key}.train_examples is "
-                    f"{recipe.train_examples}; lower it"
-                )
-        return self
-
-
-class RepresentationNetwork(Recipe):
-    """A network and the images that it learns."""
-
-    dataset: Name = Field(description="a name from the block datasets")
-
-
-class Representation(Block):
-    """What networks have learned, by the number of training images."""
-
-    seeds: Annotated[list[Seed], Field(min_length=2), AfterValidator(_unique)] = Field(
-        description="of images and networks; intervals are over these"
-    )
-    confidence_level: float = Field(gt=0, lt=1, description="of every interval")
-    shares: Annotated[
-        list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2), AfterValidator(_unique)
-    ] = Field(description="of the training images, ascending; the last must be 1")
-    n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote for depth")
-    embedded: int = Field(
-        ge=100, le=100_000, description="test images with a depth and a place in the embedding"
-    )
-    convnet: RepresentationNetwork
-    resnet: RepresentationNetwork
-
-    @model_validator(mode="after")
-    def _shares_fit(self) -> "Representation":
-        if self.shares != sorted(self.shares) or self.shares[-1] != 1:
-            raise ValueError("shares: must ascend and end with 1")
-        for key in ("convnet", "resnet"):
-            recipe = getattr(self, key)
-            fewest = round(self.shares[0] * recipe.train_examples)
-            if self.n_neighbors >= fewest:
-                raise ValueError(
-                    f"n_neighbors: {self.n_neighbors} neighbours, but the smallest share of "
-                    f"{key}.train_examples is {fewest}; lower it"
-                )
-            if self.embedded > recipe.test_examples:
-                raise ValueError(
-                    f"embedded: {self.embedded}, but {key}.test_examples is "
-                    f"{recipe.test_examples}; lower it"
-                )
-        return self
-
-
-EdgeImages = Annotated[int, Field(ge=1, le=100_000)]
-KernelSize = Annotated[int, Field(ge=2, le=13)]
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
-
-
-class EdgeTraining(Block):
-    """How networks are trained on images of edges."""
-
-    images: EdgeImages = Field(description="training images a class")
-    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
-    epochs: Epochs = Field(description="passes over the training images")
-
-
-class EdgeSizes(Block):
-    """How networks are trained on several numbers of images of edges."""
-
-    images: Annotated[list[EdgeImages], Field(min_length=1), AfterValidator(_unique)] = Field(
-        description="training images a class, ascending"
-    )
-    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
-    epochs: Epochs = Field(description="passes over the training images")
-
-
-class ShiftRecipe(Block):
-    """A way to train where validation edges lie elsewhere."""
-
-    kernel_size: KernelSize = Field(description="of convolutions, pixels")
-    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
-    epochs: Epochs = Field(description="passes over the training images")
-
-
-class DomainShift(Block):
-    """Validation edges where no training edge was."""
-
-    images: EdgeImages = Field(description="training images a class")
-    location_ratio: Share = Field(
-        description="training edges start in this share of the image, the others in the rest"
-    )
-    large_kernels: ShiftRecipe
-    small_kernels: ShiftRecipe
-
-
-class Permuted(EdgeSizes):
-    """Images whose pixels are all moved alike."""
-
-    weight_decay: float = Field(ge=0, le=1, description="of SGD")
-    kernel_sizes: Annotated[list[KernelSize], Field(min_length=1), AfterValidator(_unique)] = Field(
-        description="of convolutions; the first is that of every number of images"
-    )
-
-
-class EdgeSearch(Block):
-    """A random search over learning rate, epochs and kernel size."""
-
-    budget: int = Field(ge=1, le=1000, description="candidates of each network")
-    images: EdgeImages = Field(description="training images a class")
-    learning_rate: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
-        description="drawn between these, its logarithm uniformly"
-    )
-    epochs: Annotated[list[Epochs], Field(min_length=1), AfterValidator(_unique)] = Field(
-        description="one of these"
-    )
-    kernel_size: Annotated[list[KernelSize], Field(min_length=1), AfterValidator(_unique)] = Field(
-        description="one of these"
-    )
-
-
-class Translation(EdgeTraining):
-    """Images that are shifted."""
-
-    location_ratio: Share = Field(description="edges start in this share of the image")
-    shifts: Annotated[
-        list[Annotated[int, Field(ge=0, le=14)]], Field(min_length=2), AfterValidator(_unique)
-    ] = Field(description="pixels right and down, 0 first")
-
-
-class EdgeDepth(EdgeTraining):
-    """Prediction depth of images of edges."""
-
-    n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
-
-
-class InductiveBias(Block):
-    """Convolutions against an MLP, on generated images of edges."""
-
-    seeds: Annotated[list[Seed], Field(min_length=2), AfterValidator(_unique)] = Field(
-        description="of images and networks; intervals are over these"
-    )
-    seeds_at_once: int = Field(
-        ge=1, le=1000, description="networks that one job trains together, one a seed"
-    )
-    confidence_level: float = Field(gt=0, lt=1, description="of every interval")
-    validation_images: EdgeImages = Field(description="a class")
-    batch_size: int = Field(ge=1, le=65_536, description="examples a step")
-    momentum: float = Field(ge=0, lt=1, description="of SGD")
-    overfit: EdgeTraining
-    few_images: EdgeSizes
-    longer: EdgeTraining
-    domain_shift: DomainShift
-    permuted: Permuted
-    pooling: EdgeTraining
-    width_and_depth: EdgeTraining
-    matching: Annotated[list[EdgeImages], Field(min_length=1), AfterValidator(_unique)] = Field(
-        description="training images a class that the MLP gets besides, ascending"
-    )
-    search: EdgeSearch
-    translation: Translation
-    depth: EdgeDepth
-    averaging_sizes: Annotated[
-        list[Annotated[int, Field(ge=2, le=31)]], Field(min_length=1), AfterValidator(_unique)
-    ] = Field(description="of averaging filters, pixels")
-    picture: FilePath | None = Field(description="to be filtered; null for one of scikit-learn")
-
-    @model_validator(mode="after")
-    def _neighbours_exist(self) -> "InductiveBias":
-        if self.depth.n_neighbors >= 3 * self.depth.images:
-            raise ValueError(
-                f"depth.n_neighbors: {self.depth.n_neighbors} neighbours of "
-                f"{3 * self.depth.images} training images; lower it"
-            )
-        return self
-
-
-class Chapters(Block):
-    """Settings of each chapter."""
-
-    difficulty: DifficultyChapter
-    benchmarks_of_difficulty: BenchmarksOfDifficulty
-    representation: Representation
-    inductive_bias: InductiveBias
+Chapters = create_model(
+    "Chapters",
+    __base__=Block,
+    __doc__="Settings of each chapter.",
+    **{
+        name: import_module(f"depthlens.chapters.{name}.settings").SETTINGS
+        for name in ("difficulty", *CHAPTERS)
+    },
+)
 
 
 class Config(Block):
@@ -764,22 +433,12 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _datasets_of_chapters_are_defined(self) -> "Config":
-        benchmarks, representation = (
-            self.chapters.benchmarks_of_difficulty,
-            self.chapters.representation,
-        )
-        named = {
-            "benchmarks_of_difficulty.datasets": benchmarks.datasets,
-            "benchmarks_of_difficulty.label_noise.datasets": benchmarks.label_noise.datasets,
-            "benchmarks_of_difficulty.human": benchmarks.human,
-            "representation.convnet.dataset": [representation.convnet.dataset],
-            "representation.resnet.dataset": [representation.resnet.dataset],
-        }
-        for key, names in named.items():
-            for name in names:
+        for chapter in CHAPTERS:
+            named = getattr(self.chapters, chapter).datasets_named()
+            for key, name in ((key, name) for key, names in named.items() for name in names):
                 if name not in self.datasets:
                     raise ValueError(
-                        f"chapters.{key}: {name!r} is not in the block "
+                        f"chapters.{chapter}.{key}: {name!r} is not in the block "
                         f"datasets{closest(name, self.datasets)}"
                     )
         return self
@@ -854,10 +513,7 @@ BLOCKS: dict[str, Any] = {
     "knn": KNN,
     "scores": Scores,
     "figures": Figures,
-    "chapters.difficulty": DifficultyChapter,
-    "chapters.benchmarks_of_difficulty": BenchmarksOfDifficulty,
-    "chapters.representation": Representation,
-    "chapters.inductive_bias": InductiveBias,
+    **{f"chapters.{name}": field.annotation for name, field in Chapters.model_fields.items()},
 }
 
 _DATASETS = Config.model_fields["datasets"].annotation
