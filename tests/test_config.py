@@ -354,8 +354,15 @@ def imported(request, values) -> dict:
 
 
 def test_every_source_is_taken_as_it_is_written(imported):
-    dumped = config.check(imported).datasets["mine"].model_dump(mode="json")
-    assert dumped == imported["datasets"]["mine"]
+    block = config.check(imported).datasets["mine"]
+    assert block.model_dump(mode="json", exclude={"on_error"}) == imported["datasets"]["mine"]
+
+
+def test_damaged_images_stop_unless_they_are_to_be_skipped(values):
+    values["datasets"]["mine"] = {"source": "image_folder", **SOURCES["image_folder"]}
+    assert config.check(values).datasets["mine"].on_error == "stop"
+    skipping = put(values, "datasets.mine.on_error", "skip")
+    assert config.check(skipping).datasets["mine"].on_error == "skip"
 
 
 def test_every_key_of_a_source_is_needed_and_no_other_is_known(imported):
@@ -387,6 +394,7 @@ def test_neighbours_are_counted_in_any_source(imported):
         ("image_folder", "test_share", 1),
         ("image_folder", "test_share", "all"),
         ("image_folder", "seed", -1),
+        ("image_folder", "on_error", "ignore"),
         ("homework", "train", None),
         ("homework", "classes", ["one"]),
         ("homework", "classes", ["a", "a"]),

@@ -220,6 +220,11 @@ class TestSource:
         (tmp_path / "images/a/3.png").write_text("x")
         assert source("folder") != before
 
+    def test_a_name_that_is_too_long_is_no_source(self, values, source, tmp_path):
+        values["datasets"]["folder"]["path"] = values["datasets"]["homework"]["train"] = "x" * 300
+        assert source("folder") == "absent"
+        assert source("homework").startswith("sha256:")
+
     def test_a_file_is_read_once(self, source, monkeypatch, tmp_path):
         for path in tmp_path.rglob("*"):
             os.utime(path, (1, 1))

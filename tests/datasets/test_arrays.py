@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 
 from depthlens.datasets import arrays
 from depthlens.errors import StudyError
@@ -45,6 +46,35 @@ class TestImages:
         monkeypatch.setattr(arrays, "_BLOCK", 3)
         values = np.random.default_rng(0).integers(0, 256, (10, 4, 4))
         np.testing.assert_array_equal(arrays.to_images(values / 255, "x")[:, 0], values)
+
+    @pytest.mark.parametrize(
+        "held",
+        [
+            GREY[::-1, ::-1, ::-1],
+            np.asfortranarray(GREY),
+            GREY.astype(">u2"),
+            GREY.astype("<i8"),
+            GREY.astype(">f4"),
+            GREY.astype(object),
+            torch.tensor(GREY.astype(np.float32), requires_grad=True),
+        ],
+        ids=["negative strides", "columns", ">u2", "<i8", ">f4", "objects", "gradients"],
+    )
+    def test_however_an_array_is_held_it_is_read_and_left_alone(self, held):
+        expected = np.array(held.tolist(), np.uint8)[:, None]
+        if isinstance(held, np.ndarray):
+            held.flags.writeable = False
+        found = arrays.to_images(held, "x")
+        np.testing.assert_array_equal(found, expected)
+        assert (found.dtype, found.flags.c_contiguous) == (np.uint8, True)
+
+    def test_objects_that_are_equal_arrays_are_images(self):
+        images = np.empty(2, object)
+        images[:] = list(GREY)
+        np.testing.assert_array_equal(arrays.to_images(images, "x"), GREY[:, None])
+        images[1] = GREY[1, :2]
+        with pytest.raises(StudyError, match="images of different sizes"):
+            arrays.to_images(images, "x")
 
     @pytest.mark.parametrize(
         ("values", "said"),
@@ -97,6 +127,10 @@ class TestLabels:
             ([[0, 0, 1], [1, 0, 0], [0, 1, 0]], [[0, 1, 0]], ["0", "1", "2"], [2, 0, 1]),
             (["dog", "cat"], ["cat"], ["cat", "dog"], [1, 0]),
             ([b"dog", b"cat"], ["cat"], ["cat", "dog"], [1, 0]),
+            (np.array(["dog", "cat"], object), ["cat"], ["cat", "dog"], [1, 0]),
+            (np.array([7, 3], object), [3], ["3", "7"], [1, 0]),
+            (np.array([7, 3], ">i4")[::-1], [3], ["3", "7"], [0, 1]),
+            (["o\u0308l", "a"], ["\u00f6l"], ["a", "\u00f6l"], [1, 0]),
         ],
     )
     def test_classes_are_what_training_labels_are_in_order(self, train, test, classes, labels):
@@ -127,6 +161,8 @@ class TestLabels:
             ([[[1]]], [[0, 1]], None, "not one label an image"),
             (["a", "b"], [0, 1], None, "numbers label one split, texts the other"),
             ([{}, {}], [0, 1], None, "Python objects"),
+            (np.array([1, "a"], object), ["a"], None, "Python objects"),
+            (["a", "b"], ["a"], ["e\u0301", "\u00e9"], "names \u00e9 twice"),
         ],
     )
     def test_other_labels_are_refused(self, train, test, classes, said):
@@ -207,6 +243,10 @@ class TestFiles:
         (tmp_path / "a.npz").write_bytes(content)
         with pytest.raises(StudyError, match=r"a\.npz: damaged"):
             arrays.read_npz({"train": tmp_path / "a.npz"}, images="x", labels="y")
+
+    def test_a_name_that_is_too_long_is_said(self, tmp_path):
+        with pytest.raises(StudyError, match=r"x\.npz: cannot be read \(File name too long\)"):
+            arrays.read_npz({"train": tmp_path / f"{'x' * 300}.npz"}, images="x", labels="y")
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(StudyError, match=r"datasets: .*none\.npz: no such file"):

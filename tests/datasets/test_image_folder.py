@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import struct
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +37,12 @@ def saved(tmp_path: Path, image: Image.Image, name: str = "x.png", **options: ob
 
 def decode(folder: Path, name: str = "x.png", **changed: object) -> np.ndarray:
     """The only image, of shape (channels, height, width)."""
+    return decoded(folder, [name], **changed).images[0]
+
+
+def decoded(folder: Path, names: list[str], **changed: object) -> image_folder.Decoded:
     options = {"size": (4, 4), "channels": 3, "resize": "stretch"} | changed
-    return image_folder.decode(folder, [name], **options).images[0]
+    return image_folder.decode({"train": [folder / name for name in names]}, **options)["train"]
 
 
 class TestListing:
@@ -56,7 +63,126 @@ class TestListing:
         found = image_folder.listing(folder, **NONE)
         assert found.classes == ["a", "b"]
         assert found.splits["train"] == ["train/a/0.png", "train/b/0.png"]
-        assert found.ignored == ["train/a/notes.txt", "validation/a/0.png"]
+        unread, elsewhere = found.notes
+        assert "1 files of" in unread
+        assert unread.endswith("no images that Pillow opens (1 .txt): train/a/notes.txt")
+        assert elsewhere.endswith("not in train or test (1 .png): validation/a/0.png")
+
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [
+            ("1.jfif", "JPEG"),
+            ("1", "PNG"),
+            ("1.jpg_large", "JPEG"),
+            ("1.tga", "TGA"),
+            ("1.x", "GIF"),
+        ],
+    )
+    def test_what_is_an_image_is_told_by_its_content(self, folder, name, kind):
+        for split in ("train", "test"):
+            (folder / split / "c").mkdir()
+            Image.new("RGB", (4, 4), (9, 200, 9)).save(folder / split / "c" / name, kind)
+        found = image_folder.listing(folder, **NONE)
+        assert found.classes == ["a", "b", "c"]
+        assert f"train/c/{name}" in found.splits["train"]
+        assert f"train/c/{name}" in image_folder.files(folder)
+        assert abs(decode(folder, f"train/c/{name}")[:, 0, 0].astype(int) - [9, 200, 9]).max() < 4
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"BMW is a brand",
+            b"P5 of the plan",
+            b"#define X 1",
+            b"\x89HDF\r\n\x1a\n",
+            bytes(99),
+        ],
+    )
+    def test_what_pillow_cannot_open_is_counted_and_named(self, folder, content):
+        (folder / "train/a/sidecar").write_bytes(content)
+        found = image_folder.listing(folder, **NONE)
+        assert found.notes == [
+            f"1 files of {folder} are left out, no images that Pillow opens (1 without suffix): "
+            "train/a/sidecar"
+        ]
+
+    def test_a_pipe_among_images_is_not_waited_for(self, folder):
+        os.mkfifo(folder / "train/a/pipe")
+        assert "train/a/pipe" in image_folder.listing(folder, **NONE).notes[0]
+
+    def test_a_class_without_an_image_is_an_error_with_an_example(self, folder):
+        for name in ("train/c/1.svg", "train/d/x/2.txt", "train/d/3.txt"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("<svg/>")
+        with pytest.raises(StudyError) as caught:
+            image_folder.listing(folder, **NONE)
+        c, d = str(caught.value).splitlines()
+        assert f"{folder}/train/c: none of its 1 files is an image" in c
+        assert f"{folder}/train/d: none of its 2 files is an image" in d
+        assert "train/c/1.svg" in c
+        with pytest.raises(StudyError, match=r"c: none of its 1 files .*\n.*d: none of its 2"):
+            image_folder.by_class(folder / "train")
+
+    def test_an_empty_class_folder_is_named(self, folder):
+        for name in ("train/c", "train/b/deep", "test/c/.hidden"):
+            (folder / name).mkdir(parents=True)
+        found = image_folder.listing(folder, **NONE)
+        assert found.classes == ["a", "b"]
+        assert found.notes == [
+            f"{folder}/train/c is empty, and no class", f"{folder}/test/c is empty, and no class"
+        ]  # fmt: skip
+        assert image_folder.by_class(folder / "train")[1] == found.notes[:1]
+
+    def test_a_class_is_one_however_unicode_writes_its_name(self, folder):
+        composed, apart = "train/caf\u00e9", "test/cafe\u0301"
+        put(folder, f"{composed}/1.png", f"{apart}/1.png", "train/cafe\u0301/0.png")
+        found = image_folder.listing(folder, **NONE)
+        assert found.classes == ["a", "b", "caf\u00e9"]
+        assert np.bincount(found.labels["train"]).tolist() == [1, 1, 2]
+        assert f"{apart}/1.png" in found.splits["test"]
+
+    @pytest.mark.parametrize(
+        ("names", "said"),
+        [
+            (["train/a/0.png", "test/a/0.png"], "has a folder train and others .test.: is train"),
+            (["Val/a/0.png", "training/a/0.png"], "has a folder Val and others .training.: is Val"),
+            (["train/a/0.png", "plane/0.png"], "has a folder train and others .plane."),
+        ],
+    )
+    def test_the_folder_above_the_classes_is_refused(self, tmp_path, names, said):
+        put(tmp_path, *names)
+        for judge in (
+            image_folder.by_class,
+            lambda folder: image_folder.listing(folder, test_share=0.5, seed=0),
+        ):
+            with pytest.raises(StudyError, match=r"has a folder test, and|" + said):
+                judge(tmp_path)
+        with pytest.raises(StudyError, match=said):
+            image_folder.by_class(tmp_path)
+
+    def test_a_class_may_be_called_like_a_split(self, tmp_path):
+        put(tmp_path, *[f"{label}/{i}.png" for label in ("bus", "train", "test") for i in (1, 2)])
+        put(tmp_path, "train/deep/3.png")
+        found, _ = image_folder.by_class(tmp_path)
+        assert {label: len(names) for label, names in found.items()} == {
+            "bus": 2, "test": 2, "train": 3
+        }  # fmt: skip
+        shared = image_folder.listing(tmp_path, test_share=0.5, seed=0)
+        assert shared.classes == ["bus", "test", "train"]
+
+    def test_the_only_folder_of_a_split_holds_the_classes(self, tmp_path):
+        put(tmp_path, "train/b/0.png", "train/a/0.png")
+        found, _ = image_folder.by_class(tmp_path)
+        assert found == {"a": ["train/a/0.png"], "b": ["train/b/0.png"]}
+
+    def test_the_forty_thousandth_class_keeps_its_number(self, folder, monkeypatch):
+        names = [
+            f"{split}/{label:05}/0.png" for split in ("train", "test") for label in range(40_000)
+        ]
+        monkeypatch.setattr(image_folder, "_walk", lambda _folder: ["train/", "test/", *names])
+        found = image_folder.listing(folder, **NONE)
+        assert found.labels["test"].tolist() == list(range(40_000))
 
     def test_the_first_so_many_hold_every_class_in_proportion(self, tmp_path):
         put(tmp_path, *[f"train/many/{i:02}.png" for i in range(30)])
@@ -131,9 +257,10 @@ class TestListing:
         found = image_folder.listing(folder, **NONE)
         assert "train/a/猫 – é at 10\u202fAM.png" in found.splits["train"]
 
-    def test_a_folder_that_is_none_is_named(self, tmp_path):
-        with pytest.raises(StudyError, match=r"datasets: .*nowhere is not a folder"):
-            image_folder.listing(tmp_path / "nowhere", **NONE)
+    @pytest.mark.parametrize("name", ["nowhere", "x" * 300])
+    def test_a_folder_that_is_none_is_named(self, tmp_path, name):
+        with pytest.raises(StudyError, match=rf"datasets: .*{name} is not a folder"):
+            image_folder.listing(tmp_path / name, **NONE)
 
 
 class TestResize:
@@ -222,6 +349,51 @@ class TestPixels:
         saved(tmp_path, Image.fromarray(pixels))
         assert decode(tmp_path, channels=1)[0].ravel().tolist() == list(range(0, 256, 16))
 
+    @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+    def test_sixteen_bits_of_a_narrow_range_are_scaled_by_it(self, tmp_path, suffix):
+        # As of a camera with 12 bits: high bytes would be 0 … 15.
+        rng = np.random.default_rng(0)
+        pixels = {name: rng.integers(100, 4100, (4, 4), dtype=np.uint16) for name in "abc"}
+        pixels["a"][0, 0], pixels["b"][0, 0], pixels["c"][0, :2] = 100, 4099, (7, 9000)
+        for name, values in pixels.items():
+            if suffix == "pgm":  # which Pillow does not write with 16 bits
+                head = b"P5 4 4 65535\n"
+                (tmp_path / f"{name}.pgm").write_bytes(head + values.astype(">u2").tobytes())
+            else:
+                saved(tmp_path, Image.fromarray(values), f"{name}.{suffix}")
+        sets = {"train": ["a", "b"], "test": ["c"]}
+        sets = {key: [tmp_path / f"{name}.{suffix}" for name in some] for key, some in sets.items()}
+        found = image_folder.decode(sets, size=(4, 4), channels=1, resize="pad")
+        assert found["train"].notes == [
+            "2 train images have 16 bits, 100 … 4099: 100 … 4099, the range of the training "
+            "images, becomes 0 … 255"
+        ]
+        assert "1 test images have 16 bits, 7 … 9000: 100 … 4099" in found["test"].notes[0]
+        images = [*found["train"].images, *found["test"].images]
+        for found, name in zip(images, "abc", strict=True):
+            exact = (pixels[name].astype(float) - 100) / 4000 * 256
+            np.testing.assert_array_equal(found[0], exact.clip(0, 255).astype(np.uint8))
+
+    def test_a_wide_range_of_sixteen_bits_keeps_the_high_byte_and_says_nothing(self, tmp_path):
+        saved(tmp_path, Image.fromarray(np.array([[0, 2**15, 4000, 99]], np.uint16)))
+        found = decoded(tmp_path, ["x.png"], size=(1, 4), channels=1)
+        assert found.images.ravel().tolist() == [0, 128, 15, 0]
+        assert found.notes == []
+
+    def test_dark_colours_of_sixteen_bits_are_said(self, tmp_path):
+        def chunk(kind: bytes, data: bytes) -> bytes:
+            body = kind + data
+            return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+        head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0))
+        row = chunk(b"IDAT", zlib.compress(b"\0" + struct.pack(">HHH", 4095, 300, 70)))
+        png = b"\x89PNG\r\n\x1a\n" + head + row + chunk(b"IEND", b"")
+        (tmp_path / "x.png").write_bytes(png)
+        found = decoded(tmp_path, ["x.png"], size=(1, 1))
+        assert found.images.ravel().tolist() == [15, 1, 0]
+        assert "1 train images have 16 bits a colour" in found.notes[0]
+        assert "at most 15 of 255" in found.notes[0]
+
     def test_black_and_white_is_0_and_255(self, tmp_path):
         image = Image.new("1", (4, 4), 0)
         image.putpixel((1, 0), 1)
@@ -250,9 +422,7 @@ class TestPixels:
         put(tmp_path, "good.png")
         (tmp_path / "x.png").write_bytes(content)
         with pytest.raises(StudyError, match=rf"x\.png: not a whole image \(.*{said}") as caught:
-            image_folder.decode(
-                tmp_path, ["good.png", "x.png"], size=(4, 4), channels=1, resize="pad"
-            )
+            decoded(tmp_path, ["good.png", "x.png"])
         assert len(str(caught.value).splitlines()) == 1
 
     @pytest.mark.parametrize("name", ["x.png", "x.jpg"])
@@ -263,6 +433,47 @@ class TestPixels:
         (tmp_path / name).write_bytes(content[: len(content) // 2])
         with pytest.raises(StudyError, match=rf"{name}: not a whole image"):
             decode(tmp_path, name)
+
+    @pytest.fixture
+    def damaged(self, tmp_path) -> list[str]:
+        names = [f"{i}.png" for i in range(6)]
+        for i, name in enumerate(names):
+            saved(tmp_path, Image.new("L", (4, 4), 10 * i), name)
+        for name in ("1.png", "4.png"):
+            (tmp_path / name).write_bytes(b"torn")
+        return names
+
+    def test_all_damaged_files_are_named_at_once(self, tmp_path, damaged):
+        sets = {"train": [tmp_path / name for name in damaged[:4]], "test": [tmp_path / "4.png"]}
+        with pytest.raises(StudyError) as caught:
+            image_folder.decode(sets, size=(4, 4), channels=1, resize="pad")
+        one, four = str(caught.value).splitlines()
+        assert one.startswith(f"datasets: {tmp_path}/1.png: not a whole image")
+        assert four.startswith(f"datasets: {tmp_path}/4.png: not a whole image")
+
+    def test_damaged_files_are_skipped_if_asked_to_and_counted(self, tmp_path, damaged):
+        found = decoded(tmp_path, damaged, on_error="skip")
+        assert found.rows.tolist() == [0, 2, 3, 5]
+        assert found.images[:, 0, 0, 0].tolist() == [0, 20, 30, 50]
+        assert found.sha256[1] == hashlib.sha256((tmp_path / "2.png").read_bytes()).hexdigest()
+        count, one, four = found.notes
+        assert count == "2 of 6 train images are left out:"
+        assert one.startswith(f"{tmp_path}/1.png: not a whole image")
+        assert four.startswith(f"{tmp_path}/4.png: not a whole image")
+
+    @pytest.mark.parametrize("name", ["x.heic", "x.jpg", "x"])
+    def test_heic_is_named_with_its_cure(self, folder, name, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+        image_folder._learn_heic.cache_clear()
+        content = struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic"
+        (folder / "train/a" / name).write_bytes(content)
+        assert f"train/a/{name}" in image_folder.listing(folder, **NONE).splits["train"]
+        with pytest.raises(StudyError, match=rf"{name}: not .*HEIC.*pip install pillow-heif"):
+            decode(folder, f"train/a/{name}")
+
+    def test_avif_is_read(self, tmp_path):
+        saved(tmp_path, Image.new("RGB", (8, 8), (10, 200, 30)), "x.avif")
+        assert abs(decode(tmp_path, "x.avif")[:, 0, 0].astype(int) - [10, 200, 30]).max() < 6
 
     def test_more_pixels_than_fit_in_memory_are_refused(self, tmp_path, monkeypatch):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
@@ -275,20 +486,11 @@ class TestPixels:
         for i, name in enumerate(names):
             saved(tmp_path, Image.new("L", (4, 4), i), name)
         counted = []
-        found = image_folder.decode(
-            tmp_path,
-            names[::-1],
-            size=(4, 4),
-            channels=1,
-            resize="pad",
-            each=lambda: counted.append(1),
-        )
+        found = decoded(tmp_path, names[::-1], each=lambda: counted.append(1))
         assert found.images[:, 0, 0, 0].tolist() == list(range(49, -1, -1))
         assert found.sha256[0] == hashlib.sha256((tmp_path / "49.png").read_bytes()).hexdigest()
         assert len(counted) == 50
 
     def test_more_memory_than_there_is_says_what_to_lower(self, tmp_path):
         with pytest.raises(StudyError, match=r"need \d+ GB of memory; lower height"):
-            image_folder.decode(
-                tmp_path, ["x"] * 10**6, size=(10**6, 10**6), channels=3, resize="pad"
-            )
+            decoded(tmp_path, ["x"] * 10**6, size=(10**6, 10**6))

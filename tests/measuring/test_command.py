@@ -208,6 +208,56 @@ def test_an_archive_is_measured_as_the_folder_is(depthlens, reader, files, tmp_p
     assert two["file"][0].startswith("train.npz[")
 
 
+def test_an_archive_of_both_splits_is_read_as_the_study_reads_it(
+    depthlens, reader, files, tmp_path
+):
+    sets = {"train": files / "images/train", "test": files / "images/new"}
+    arrays = {}
+    for split, folder in sets.items():
+        arrays[f"x_{split}"], arrays[f"y_{split}"], _ = folder_as_arrays(folder)
+    np.savez(tmp_path / "both.npz", **arrays)
+    options = reader | {"--queries": "images/new", "--classes": ",".join(CLASSES)}
+    both = {"--train": tmp_path / "both.npz", "--queries": tmp_path / "both.npz"}
+    names = {"--images": "x_{split}", "--labels": "y_{split}", "--height": None, "--width": None}
+    for name, changed in (("folder", {}), ("archive", both | names)):
+        outcome = depthlens("measure", *words(options | changed | {"--output": tmp_path / name}))
+        assert outcome.status == 0, outcome.err
+    one, two = (pd.read_csv(tmp_path / name / "examples.csv") for name in ("folder", "archive"))
+    pd.testing.assert_frame_equal(one.drop(columns="file"), two.drop(columns="file"))
+    # Without the names: what is there, and how to name it.
+    outcome = depthlens("measure", *words(options | both | {"--queries": None}))
+    assert (outcome.status, outcome.err.count("error: ")) == (1, 1)
+    assert "has no array 'x', it has x_train, y_train, x_test, y_test" in outcome.err
+    assert "name two of them with --images and --labels" in outcome.err
+
+
+def test_damaged_images_are_all_named_or_skipped_and_counted(depthlens, reader, tmp_path):
+    fill(tmp_path / "torn", 8, seed=3)
+    torn = ["bright/03.png", "dark/05.png"]
+    for name in torn:
+        (tmp_path / "torn" / name).write_bytes(b"torn")
+    (tmp_path / "torn/middle/00.png").rename(tmp_path / "torn/middle/00.jfif")
+    options = reader | {"--train": tmp_path / "torn"}
+    outcome = depthlens("measure", *words(options))
+    assert outcome.status == 1
+    lines = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert [name in line for name, line in zip(torn, lines, strict=True)] == [True, True]
+    assert lines[-1].endswith("or give --on-error skip")
+    assert "datasets:" not in outcome.err
+    outcome = depthlens("measure", *words(options | {"--on-error": "skip"}))
+    assert outcome.status == 0, outcome.err
+    assert "2 of 24 train images are left out:" in outcome.err
+    csv = pd.read_csv(tmp_path / "out/examples.csv")
+    names = {f"{label}/{i:02}.png" for label in CLASSES for i in range(8)} - {*torn}
+    assert set(csv["file"]) == names - {"middle/00.png"} | {"middle/00.jfif"}
+    assert (csv["label"] == csv["file"].str.split("/").str[0]).all()
+    for path in (tmp_path / "torn/dark").iterdir():
+        path.write_bytes(b"torn")
+    outcome = depthlens("measure", *words(options | {"--on-error": "skip"}))
+    assert outcome.status == 1
+    assert "torn: no image of dark is whole, and the class would be lost" in outcome.err
+
+
 def test_labels_are_found_by_the_names_of_outputs(depthlens, reader, tmp_path):
     turned = reader | {"--classes": "middle,dark,bright"}
     assert depthlens("measure", *words(turned)).status == 0
@@ -249,6 +299,9 @@ def test_a_named_architecture_takes_its_weights(depthlens, reader, tmp_path):
         ({"--weights": "mynet.py"}, "mynet.py: not a whole safetensors file"),
         ({"--train": "images/none"}, "images/none"),
         ({"--train": "images/train/dark"}, "00.png lies in no folder of a class"),
+        ({"--train": "images"}, "images has a folder train and others (new)"),
+        ({"--train": "x" * 300}, "File name too long"),
+        ({"--queries": "images/train"}, "the same for --train and --queries"),
         ({"--queries": "mynet.py"}, "mynet.py: not a whole NumPy archive"),
         ({"--height": None}, "images/train: give --height and --width"),
         ({"--classes": "bright,dark"}, "labels middle are not among"),

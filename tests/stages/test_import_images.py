@@ -142,6 +142,55 @@ def test_where_the_files_lie_does_not_change_the_tables(prepare, monkeypatch, tm
         assert (tmp_path / "elsewhere/data" / path.name).read_bytes() == content
 
 
+def test_skipped_images_are_counted_and_change_nothing_else(monkeypatch, caplog):
+    cfg = image_folder_(monkeypatch)
+    run(cfg)
+    whole = {path: path.read_bytes() for path in Path("data").iterdir()}
+    run(cfg | {"on_error": "skip"})  # of nothing
+    assert {path: path.read_bytes() for path in Path("data").iterdir()} == whole
+    for name in ("images/train/0/03.png", "images/train/1/01.png"):
+        Path(name).write_bytes(b"torn")
+    with pytest.raises(StudyError, match=r"train/1/01\.png: not .*\n.*train/0/03\.png: not"):
+        run(cfg)
+    with caplog.at_level("INFO"):
+        found = run(cfg | {"on_error": "skip"})["train"]
+    assert "2 of 12 train images are left out:" in caplog.text
+    kept = [f"train/{i % 3}/{i:02}.png" for i in range(12) if i not in (1, 3)]
+    assert found.files == kept
+    np.testing.assert_array_equal(found.images[:, 0], PIXELS["train"][[0, 2, *range(4, 12)]])
+    np.testing.assert_array_equal(found.labels, [0, 2, *LABELS["train"][4:]])
+    assert found.example_id.tolist() == list(range(10))
+    some = run(cfg | {"on_error": "skip", "train_examples": 6})["train"]
+    assert some.files == kept[:4]
+    for i in range(0, 12, 3):
+        Path(f"images/train/0/{i:02}.png").write_bytes(b"torn")
+    with pytest.raises(StudyError, match="no train example of 0 in images"):
+        run(cfg | {"on_error": "skip"})
+
+
+def test_both_splits_share_the_scale_of_the_training_images(monkeypatch, caplog):
+    cfg = image_folder_(monkeypatch)
+    wide = {split: images.astype(np.uint16) * 8 + 300 for split, images in PIXELS.items()}
+    wide["train"][0, 0, :2] = 300, 300 + 2047
+    wide["test"][0, 0, 0] = 9000
+    for split, images in wide.items():
+        for i, values in enumerate(images):
+            Image.fromarray(values).save(f"images/{split}/{i % 3}/{i:02}.png")
+    with caplog.at_level("INFO"):
+        found = run(cfg)
+    assert "12 train images have 16 bits, 300 … 2347: 300 … 2347, the range" in caplog.text
+    for split, images in wide.items():
+        exact = ((images.astype(float) - 300) / 8).clip(0, 255).astype(np.uint8)
+        np.testing.assert_array_equal(found[split].images[:, 0], exact)
+
+
+def test_scales_are_compared_of_lists_too(monkeypatch):
+    cfg = homework(monkeypatch)
+    np.save("data.npy", {"x": PIXELS["train"].astype(float).tolist(), "y": LABELS["train"]})
+    with pytest.raises(StudyError, match=r"train has values up to 255, test has values up to 1;"):
+        run(cfg)
+
+
 def test_names_of_image_files_are_a_column_and_no_factor(monkeypatch):
     found = run(image_folder_(monkeypatch))
     assert found["test"].files[:3] == ["test/0/00.png", "test/1/01.png", "test/2/02.png"]

@@ -16,7 +16,9 @@ from depthlens.errors import StudyError
 from depthlens.provenance import checkout
 
 _FILE = click.Path(path_type=Path)
-_REFUSED = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT)
+_REFUSED = (
+    errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENAMETOOLONG
+)  # fmt: skip
 
 
 def main() -> None:
@@ -500,7 +502,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str) -
     help="package.module:function that gives a torch network, or the name of an architecture.",
 )
 @_file("--weights", "The network's weights: a safetensors or .pt file.", required=False)
-@_file("--train", "Images it was trained on: folder of class folders, or .npz of x and y.")
+@_file("--train", "Images it was trained on: folder of class folders, or .npz file of arrays.")
 @_file("--queries", "Other images; without it, those of --train, leave-one-out.", required=False)
 @_file("--output", "Folder for examples.csv, examples.parquet and index.html.")
 @click.option("--classes", callback=_words, help="Names of the outputs, with commas between.")
@@ -513,6 +515,22 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str) -
     default="stretch",
     show_default=True,
     help="How images of a folder become one size.",
+)
+@click.option(
+    "--images",
+    default="x",
+    show_default=True,
+    help="Array of the images in a .npz file; {split} stands for train and test (queries).",
+)
+@click.option(
+    "--labels", default="y", show_default=True, help="Array of the labels in a .npz file; likewise."
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="Damaged images of a folder: name them all and stop, or leave them out.",
 )
 @click.option(
     "--mean",

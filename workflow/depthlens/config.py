@@ -161,6 +161,9 @@ class ImageFolderDataset(Block):
         description="share of each class taken for the test split, null if there is a test folder"
     )
     seed: Seed = Field(description="of the choice of test images, if test_share is not null")
+    on_error: Literal["stop", "skip"] = Field(
+        default="stop", description="damaged images: name them all and stop, or leave them out"
+    )
     train_examples: _Examples
     test_examples: _Examples
 

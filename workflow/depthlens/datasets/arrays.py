@@ -1,8 +1,10 @@
 """Images and labels that others keep as arrays: which arrays can be meant, and files of them."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,10 +120,11 @@ def as_array(values: object) -> NDArray:
 
 def check_scales(values: Mapping[str, object], name: str) -> None:
     """Raise `StudyError` if the splits are numbers of which only one lies in 0 … 1."""
+    plain = {split: _array(value, f"{split} images of {name}") for split, value in values.items()}
     highest = {
-        split: float(np.max(array))
-        for split, array in values.items()
-        if np.size(array) and getattr(array, "dtype", np.dtype(object)).kind == "f"
+        split: float(array.max())
+        for split, array in plain.items()
+        if array.size and array.dtype.kind == "f"
     }
     if highest and min(highest.values()) <= 1 < max(highest.values()):
         said = ", ".join(f"{split} has values up to {high:g}" for split, high in highest.items())
@@ -139,7 +142,8 @@ def to_labels(
         Whole numbers, shape (n,) or (n, 1); one-hot rows, shape (n, n_classes); or texts.
     classes : list of str or None
         Names. With them, numbers are indices and texts are names. Without, classes are what the
-        training labels are, in order: the numbers, or the texts by alphabet.
+        training labels are, in order: the numbers, or the texts by alphabet. One text can be
+        written in several ways in Unicode: all names are brought to NFC.
     name : str
         Where they are from, for messages.
 
@@ -147,8 +151,13 @@ def to_labels(
     ------
     StudyError
         If labels are of another kind, negative, or, in the test split, of a class that the
-        training split does not have.
+        training split does not have; or if `classes` has one twice.
     """
+    if classes is not None:
+        classes = [normalize("NFC", one) for one in classes]
+        if len(set(classes)) < len(classes):
+            twice = [one for one, n in Counter(classes).items() if n > 1]
+            raise StudyError(f"datasets: {name}: the key classes names {_some(twice)} twice")
     plain = {
         split: _one_each(array, f"{split} labels of {name}") for split, array in values.items()
     }
@@ -202,6 +211,8 @@ def _from_npz(path: Path, names: list[str]) -> tuple[NDArray, NDArray]:
     # A damaged archive can raise anything: zipfile.BadZipFile, zlib.error, ValueError, …
     except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            raise StudyError(f"datasets: {path}: cannot be read ({error.strerror})") from None
         if "allow_pickle" in reason:
             raise StudyError(
                 f"datasets: {path}: refused, and nothing of it was run: it holds Python objects; "
@@ -294,7 +305,8 @@ def _one_each(values: object, name: str) -> NDArray:
         array = array[:, 0]
     kind = array.dtype.kind
     if array.ndim == 1 and kind in "US":
-        return array.astype(np.str_) if kind == "U" else np.char.decode(array, "utf-8", "replace")
+        texts = array if kind == "U" else np.char.decode(array, "utf-8", "replace")
+        return np.array([normalize("NFC", text) for text in texts.tolist()], np.str_)
     if kind not in "biuf":
         raise StudyError(f"datasets: {name}: values of type {array.dtype} are no labels")
     if array.ndim == 2:

@@ -32,6 +32,9 @@ def run(
     width: int | None,
     channels: int | None,
     resize: str,
+    images: str,
+    labels: str,
+    on_error: str,
     mean: Sequence[float],
     std: Sequence[float],
     probes: str | Sequence[str],
@@ -47,8 +50,10 @@ def run(
         It has as many outputs as there are classes.
     weights : path or None
         See `models.checkpoints.load_weights`. A function may do without.
-    train, queries, classes, height, width, channels, resize
+    train, queries, classes, height, width, channels, resize, on_error
         See `measuring.images.read`.
+    images, labels : str
+        Names of the arrays of archives.
     output : path
         Folder.
     mean, std : sequence of float
@@ -64,7 +69,13 @@ def run(
     tables.check_writable(output / "index.html")
     paths = {"train": train} if queries is None else {"train": train, "test": queries}
     sets, names = read(
-        paths, classes=classes, size=(height, width), channels=channels, resize=resize
+        paths,
+        classes=classes,
+        size=(height, width),
+        channels=channels,
+        resize=resize,
+        array_names=(images, labels),
+        on_error=on_error,
     )
     examples = sets.get("test", sets["train"])
     shape = examples.images.shape[1:]
@@ -85,6 +96,8 @@ def run(
         "queries": "the training images themselves, leave-one-out" if not queries else str(queries),
         "images": dict(zip(("channels", "height", "width"), shape, strict=True)),
         "resize": resize,
+        **({"arrays": [images, labels]} if (images, labels) != ("x", "y") else {}),
+        **({"on_error": on_error} if on_error != "stop" else {}),
         "mean": list(mean),
         "std": list(std),
         "probes": probes if isinstance(probes, str) else list(probes),

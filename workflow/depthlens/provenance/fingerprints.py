@@ -1,5 +1,6 @@
 """Digests of files, computed again only for files that may have changed."""
 
+import stat
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -67,8 +68,10 @@ def changed_after(path: Path | str, record: Path | str) -> bool:
 
 
 def _identity(path: str) -> Identity | None:
-    file = Path(path)
-    if not file.is_file():
+    try:
+        about = Path(path).stat()
+    except OSError:  # it is not there, or cannot be: its name is too long
         return None
-    about = file.stat()
+    if not stat.S_ISREG(about.st_mode):
+        return None
     return about.st_size, about.st_ino, about.st_mtime_ns, about.st_ctime_ns

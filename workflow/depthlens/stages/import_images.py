@@ -1,8 +1,7 @@
 """Bring a dataset that others made into the study's own tables."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +17,9 @@ log = logging.getLogger(__name__)
 
 SPLITS = ("train", "test")
 _BAR_IMAGES = 1000
-# Where the files lay is no property of the images: it stays out of the bytes.
-_PLACES = ("data_root", "path", "train", "test", "files")
+# Where files lay, and what becomes of damaged ones, is no property of the images: it stays out of
+# the bytes.
+_PLACES = ("data_root", "path", "train", "test", "files", "on_error")
 
 
 class _Split(NamedTuple):
@@ -101,7 +101,7 @@ def _table(part: _Split, split: str, wanted: int | None, dataset: _Dataset) -> t
             "of every image; give yours another name"
         )
     return tables.Images(
-        example_id=np.arange(wanted, dtype=np.int32),
+        example_id=np.arange(len(labels), dtype=np.int32),
         images=images,
         labels=labels,
         classes=dataset.classes,
@@ -127,35 +127,30 @@ def _torchvision(cfg: dict) -> _Dataset:
 def _image_folder(cfg: dict) -> _Dataset:
     folder = Path(cfg["path"])
     found = image_folder.listing(folder, test_share=cfg["test_share"], seed=cfg["seed"])
-    if found.ignored:
-        log.info(
-            "%d files of %s are left out, among them %s: not images by their names, or not in "
-            "train or test",
-            len(found.ignored), folder, ", ".join(found.ignored[:3]),
-        )  # fmt: skip
-    splits, sha256 = {}, {}
-    for split, names in found.splits.items():
-        wanted = _number(cfg[f"{split}_examples"], len(names), split, str(folder))
-        with _shown(f"{split} images", wanted) as each:
-            decoded = image_folder.decode(
-                folder,
-                names[:wanted],
-                size=(cfg["height"], cfg["width"]),
-                channels=cfg["channels"],
-                resize=cfg["resize"],
-                each=each,
-            )
-        sha256 |= dict(zip(names[:wanted], decoded.sha256, strict=True))
-        splits[split] = _Split(
-            decoded.images, found.labels[split][:wanted], {}, names[:wanted], len(names)
+    names = {
+        split: every[: _number(cfg[f"{split}_examples"], len(every), split, str(folder))]
+        for split, every in found.splits.items()
+    }
+    total = sum(map(len, names.values()))
+    with bar(label="images", total=total, unit="image", hidden=total < _BAR_IMAGES) as shown:
+        decoded = image_folder.decode(
+            {split: [folder / name for name in some] for split, some in names.items()},
+            size=(cfg["height"], cfg["width"]),
+            channels=cfg["channels"],
+            resize=cfg["resize"],
+            on_error=cfg.get("on_error", "stop"),
+            each=shown.update,
         )
+    splits, sha256 = {}, {}
+    for split, (images, rows, digests, notes) in decoded.items():
+        read = [names[split][row] for row in rows]
+        sha256 |= dict(zip(read, digests, strict=True))
+        labels = found.labels[split][rows]
+        splits[split] = _Split(images, labels, {}, read, len(found.splits[split]))
+        found.notes.extend(notes)
+    for note in found.notes:
+        log.info(note)
     return _Dataset(str(folder), found.classes, splits, sha256)
-
-
-@contextmanager
-def _shown(label: str, n: int) -> Iterator[Callable[[], object]]:
-    with bar(label=label, total=n, unit="image", hidden=n < _BAR_IMAGES) as shown:
-        yield shown.update
 
 
 def _homework(cfg: dict) -> _Dataset:
