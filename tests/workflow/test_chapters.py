@@ -6,6 +6,7 @@ import json
 import pytest
 import yaml
 
+from depthlens.chapters.chapter import chapter as declared
 from depthlens.chapters.contents import CHAPTERS
 
 from .conftest import Copy, copy_repository
@@ -17,10 +18,8 @@ WHOLE = "representation"
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(
-            chapter, marks=[] if chapter.name == WHOLE else pytest.mark.exhaustive, id=chapter.name
-        )
-        for chapter in CHAPTERS
+        pytest.param(name, marks=[] if name == WHOLE else pytest.mark.exhaustive)
+        for name in CHAPTERS
     ],
 )
 def chapter(request):
@@ -32,30 +31,30 @@ def made(tmp_path_factory, chapter) -> Copy:
     copy = copy_repository(tmp_path_factory.mktemp("chapter"))
     config = copy.folder / "config.yaml"
     config.write_bytes((copy.folder / "tests/smoke.yaml").read_bytes())
-    copy.snakemake(chapter.name)
+    copy.snakemake(chapter)
     return copy
 
 
 def report(made: Copy, chapter):
-    return made.folder / "reports/smoke" / chapter.name
+    return made.folder / "reports/smoke" / chapter
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_plans_all_its_sections(fresh, chapter):
     (fresh.folder / "config.yaml").write_bytes((fresh.folder / "tests/smoke.yaml").read_bytes())
-    sections = {f"{chapter.name}_{section.name}_section" for section in chapter.sections}
-    assert sections | {f"{chapter.name}_page"} <= fresh.planned(chapter.name)
+    sections = {f"{chapter}_{section.name}_section" for section in declared(chapter).sections}
+    assert sections | {f"{chapter}_page"} <= fresh.planned(chapter)
 
 
 def test_a_chapter_is_a_target_of_its_own(made, chapter):
     """With its page, and without the study that a bare snakemake makes."""
     assert not (made.folder / "reports/smoke/index.html").exists()
-    assert made.planned(chapter.name) == set()
+    assert made.planned(chapter) == set()
 
 
 def test_every_section_has_figures_and_claims_with_verdicts(made, chapter):
     folder = report(made, chapter)
-    for section in chapter.sections:
+    for section in declared(chapter).sections:
         captions = json.loads((folder / f"figures/{section.name}/captions.json").read_text())
         assert set(captions) == set(section.figures)
         with (folder / f"sections/{section.name}.csv").open() as file:
@@ -70,24 +69,24 @@ def test_a_longer_list_makes_its_own_cells_and_no_other(made, chapter):
     config = made.folder / "config.yaml"
     before = config.read_bytes()
     values = yaml.safe_load(before)
-    block = values["chapters"][chapter.name]
+    block = values["chapters"][chapter]
     block["seeds"] = [*block["seeds"], 9]
     config.write_text(yaml.safe_dump(values))
-    said = made.plan(chapter.name)
+    said = made.plan(chapter)
     config.write_bytes(before)
     cells = [line for line in said.splitlines() if "output:" in line and "_seed" in line]
     assert cells and all("_seed-9." in line or "_seeds-9." in line for line in cells)
 
 
 def test_a_changed_figure_trains_nothing(made, chapter):
-    section = chapter.sections[0]
-    module = made.folder / f"workflow/depthlens/chapters/{chapter.name}/{section.name}.py"
+    section = declared(chapter).sections[0]
+    module = made.folder / f"workflow/depthlens/chapters/{chapter}/{section.name}.py"
     before = module.read_bytes()
     module.write_bytes(before + b"\n# a change\n")
-    planned = made.planned(chapter.name)
+    planned = made.planned(chapter)
     module.write_bytes(before)
     assert planned == {
-        f"{chapter.name}_{section.name}_section",
-        f"{chapter.name}_page",
-        chapter.name,
+        f"{chapter}_{section.name}_section",
+        f"{chapter}_page",
+        chapter,
     }
