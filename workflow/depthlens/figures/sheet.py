@@ -15,11 +15,13 @@ from pandas.api.types import is_numeric_dtype
 from depthlens import intervals
 from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
-from depthlens.prose import percent
+from depthlens.prose import joined, percent
 
-_LINE = 126
+_LINE = 112
 """characters of a line below the title"""
 _MOST_TICKS = 12
+_HEADING = "column of "
+"""begins names of columns that no level is called by"""
 
 
 class Column(NamedTuple):
@@ -65,9 +67,8 @@ class Sheet:
         """`xlabel` and `ylabel` of axes that panels share, and a `note`; see `style.frame`"""
         self.figure: Figure | None = None
         self._columns = columns
-        self._intervals = ""
+        self._intervals: dict[str, None] = {}
         self._legend: dict = {}
-        self._roles: set[str] = set()
 
     def axes(
         self, height: float, *, rows: int | None = None, columns: int | None = None, **options: Any
@@ -140,12 +141,12 @@ class Sheet:
         """
         options = {"markers": True} if "style" in roles else {"marker": "o"}
         options |= {"markersize": 4.5, "markeredgewidth": 0} | roles
-        self._intervals = "bars" if options.get("err_style") == "bars" else "bands"
-        of_intervals = {
+        drawn_as = "bars" if options.get("err_style") == "bars" else "bands"
+        look = {
             "bands": {"alpha": 0.14, "linewidth": 0},
             "bars": {"elinewidth": 1.1, "capsize": 2},
         }
-        self._draw(sns.lineplot, ax, table, x, y, err_kws=of_intervals[self._intervals], **options)
+        self._draw(sns.lineplot, ax, table, x, y, drawn_as, err_kws=look[drawn_as], **options)
         places = sorted(set(table[x]))
         if len(places) <= _MOST_TICKS:
             ax.set_xticks(places, [self.column(x).write(place) for place in places])
@@ -156,14 +157,16 @@ class Sheet:
         several = "hue" in roles and table[roles["hue"]].nunique() > 1
         options = {"dodge": 0.45 if several else False, "linestyle": "none"} | roles
         options = {"markersize": 4.5, "err_kws": {"linewidth": 1.1}} | options
-        self._draw(sns.pointplot, ax, table, x, y, **options)
-        self._intervals = "bars"
+        self._draw(sns.pointplot, ax, table, x, y, "bars", **options)
 
     def bars(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
         """Means over seeds as bars, with their intervals, one place a category."""
         options = {"err_kws": {"linewidth": 1.1, "color": style.INK}, "saturation": 1} | roles
-        self._draw(sns.barplot, ax, table, x, y, **options)
-        self._intervals = "bars"
+        self._draw(sns.barplot, ax, table, x, y, "bars", **options)
+
+    def scatter(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
+        """A point a row."""
+        self._draw(sns.scatterplot, ax, table, x, y, "", **roles)
 
     def fit(self, ax: Axes, table: pd.DataFrame, keys: list[str], y: str) -> None:
         """Let an axis of shares show all means and their surroundings; wide bands are cut off."""
@@ -172,8 +175,16 @@ class Sheet:
         ax.set_ylim(max(0.0, means.min() - room), min(1.0, means.max() + room))
 
     def _draw(
-        self, plot: Callable, ax: Axes, table: pd.DataFrame, x: str, y: str, **options: Any
+        self,
+        plot: Callable,
+        ax: Axes,
+        table: pd.DataFrame,
+        x: str,
+        y: str,
+        drawn_as: str,
+        **options: Any,
     ) -> None:
+        """Draw with a function of seaborn; `drawn_as`: what intervals are, "" if there are none."""
         table = table.copy()
         for role in ("hue", "style"):
             if name := options.get(role):
@@ -182,16 +193,17 @@ class Sheet:
                 if role == "hue":
                     options["palette"] = self.colours(table, name)
                 table[name] = table[name].map(self.column(name).write)
-                self._roles.add(name)
-        limits = self.column(y if is_numeric_dtype(table[y]) else x).limits
-        plot(
-            table,
-            x=x,
-            y=y,
-            errorbar=lambda values: tuple(np.clip(self.interval(values), *limits)),
-            ax=ax,
-            **options,
-        )
+                table[_HEADING + name] = table[name]
+                options[role] = _HEADING + name
+        if drawn_as:
+            self._intervals[drawn_as] = None
+            limits = self.column(y if is_numeric_dtype(table[y]) else x).limits
+            options["errorbar"] = lambda values: tuple(np.clip(self.interval(values), *limits))
+        # On a logarithmic axis seaborn would show means, and their intervals, of logarithms.
+        scales = {"xscale": ax.get_xscale(), "yscale": ax.get_yscale()}
+        ax.set(xscale="linear", yscale="linear")
+        plot(table, x=x, y=y, ax=ax, **options)
+        ax.set(**scales)
         self.label(ax, x=x, y=y)
 
     def label(self, ax: Axes, *, x: str, y: str) -> None:
@@ -216,17 +228,19 @@ class Sheet:
                 entries |= dict(zip(names, legend.legend_handles, strict=True))
                 legend.remove()
         # Seaborn heads the entries of each role with the name of its column.
-        entries = {name: handle for name, handle in entries.items() if name not in self._roles}
-        options = {"loc": "outside lower center", "ncols": 4}
+        entries = {name: made for name, made in entries.items() if not name.startswith(_HEADING)}
+        # Lines so long that dashes are seen beside a marker.
+        options = {"loc": "outside lower center", "ncols": 4, "handlelength": 2.8}
         if "handles" not in self._legend:
             options |= {"handles": list(entries.values()), "labels": list(entries)}
         if entries or self._legend:
             figure.legend(**options | self._legend)
         facts = list(self.facts)
         if self._intervals:
-            bars = self._intervals if facts else self._intervals.capitalize()
+            marks = joined(list(self._intervals))
             facts.append(
-                f"{bars}: {percent(self.confidence_level)} intervals of the mean over seeds"
+                f"{marks if facts else marks.capitalize()}: {percent(self.confidence_level)} "
+                "intervals of the mean over seeds"
             )
         # Not at the spaces that glue a number to its unit.
         lines = [*self.shows.splitlines(), " · ".join(facts)]
