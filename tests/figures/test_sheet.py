@@ -72,6 +72,15 @@ def test_intervals_of_a_share_end_where_a_share_does():
     assert ax.yaxis.get_major_formatter()(0.98, 0) == "98\u00a0%"
 
 
+@pytest.mark.parametrize("draw", ["points", "bars"])
+def test_categories_keep_their_names(draw):
+    rows, drawn = table(), sheet()
+    ax = drawn.axes(3)
+    getattr(drawn, draw)(ax, rows, "right", "network")
+    drawn.figure.draw_without_rendering()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
 def test_means_on_a_logarithmic_axis_are_no_means_of_logarithms():
     rows, drawn = table(networks=["a"], sizes=[3]).query("not moved"), sheet()
     ax = drawn.axes(3)

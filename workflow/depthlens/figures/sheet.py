@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from depthlens import intervals
 from depthlens.figures import plots, style
@@ -146,9 +146,13 @@ class Sheet:
             "bands": {"alpha": 0.14, "linewidth": 0},
             "bars": {"elinewidth": 1.1, "capsize": 2},
         }
+        if options.get("drawstyle") == "steps-post":
+            look["bands"]["step"] = "post"
         self._draw(sns.lineplot, ax, table, x, y, drawn_as, err_kws=look[drawn_as], **options)
         places = sorted(set(table[x]))
-        if len(places) <= _MOST_TICKS:
+        # Fractions that nothing says how to write are no names of places.
+        named = self.column(x).write is not str or not is_float_dtype(table[x])
+        if named and len(places) <= _MOST_TICKS:
             ax.set_xticks(places, [self.column(x).write(place) for place in places])
             ax.xaxis.set_minor_locator(NullLocator())
 
@@ -201,7 +205,9 @@ class Sheet:
             options["errorbar"] = lambda values: tuple(np.clip(self.interval(values), *limits))
         # On a logarithmic axis seaborn would show means, and their intervals, of logarithms.
         scales = {"xscale": ax.get_xscale(), "yscale": ax.get_yscale()}
-        ax.set(xscale="linear", yscale="linear")
+        # To set a scale again would take the names of categories away.
+        scales = {name: scale for name, scale in scales.items() if scale != "linear"}
+        ax.set(**dict.fromkeys(scales, "linear"))
         plot(table, x=x, y=y, ax=ax, **options)
         ax.set(**scales)
         self.label(ax, x=x, y=y)
@@ -244,9 +250,21 @@ class Sheet:
             )
         # Not at the spaces that glue a number to its unit.
         lines = [*self.shows.splitlines(), " · ".join(facts)]
-        subtitle = "\n".join(textwrap.fill(line, _LINE) for line in lines if line)
+        subtitle = "\n".join(_wrapped(line) for line in lines if line)
         style.frame(figure, title=self.title, subtitle=subtitle, **self.labels)
         return Drawing(figure, self.title, sentence, alt)
+
+
+def _wrapped(text: str) -> str:
+    """Lines that end between what dots separate, where that is short enough."""
+    lines = [""]
+    for part in text.split(" · "):
+        longer = f"{lines[-1]} · {part}" if lines[-1] else part
+        if len(longer) <= _LINE:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return "\n".join(textwrap.fill(line, _LINE) for line in lines if line)
 
 
 def _name_axes_once(figure: Figure) -> None:
