@@ -110,8 +110,8 @@ def mlp_loses_its_answers(translation):
     networks=["cnn"],
     at_most=1e-4,
 )
-def convolution_is_equivariant(shifted):
-    rows = shifted[shifted["probe"] == "conv1"]
+def convolution_is_equivariant(equivariance):
+    rows = equivariance.query("probe == 'conv1' and shift > 0")
     if rows.empty:
         raise NotTestableError("no image was shifted")
     return rows.groupby("seed")["error"].max()
@@ -124,8 +124,8 @@ def convolution_is_equivariant(shifted):
     networks=["cnn"],
     above=0.01,
 )
-def pooling_breaks_equivariance(shifted):
-    odd = shifted[(shifted["probe"] == "pool1") & (shifted["shift"] % 2 == 1)]
+def pooling_breaks_equivariance(equivariance):
+    odd = equivariance.query("probe == 'pool1' and shift % 2 == 1")
     if odd.empty:
         raise NotTestableError("no image was shifted by an odd number of pixels")
     return odd.groupby("seed")["error"].mean()
@@ -142,8 +142,8 @@ def translation(sheet, translation):
     sheet.lines(sheet.axes(3.7), translation, "shift", "accuracy", hue="architecture")
     means = translation.groupby(["architecture", "shift"])["accuracy"].mean().unstack()
     said = [
-        f"{NETWORKS[network]} {percent(row.iloc[0], 1)} with the smallest shift and "
-        f"{percent(row.iloc[-1], 1)} with the largest"
+        f"{NETWORKS[network]} {percent(row.iloc[0], 1)} shifted by {some(row.index[0], 'pixel')} "
+        f"and {percent(row.iloc[-1], 1)} by {count(row.index[-1])}"
         for network, row in means.iterrows()
     ]
     return f"Right answers: {'; '.join(said)}."
@@ -166,6 +166,7 @@ def equivariance(sheet, shifted):
     if len(positive):
         # Below the smallest error the axis is linear, down to 0.
         magnitudes.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(positive.min())))
+    sheet.legend(ncols=len(LAYERS))
     magnitudes.set(title="In orders of magnitude", ylim=(0, None))
     plain.set(title="The same on a plain scale", ylabel="", ylim=(0, None))
     of_convolution = shifted.loc[shifted["probe"] == "conv1", "error"].max()
