@@ -157,7 +157,12 @@ def write_report(tiny_run, scores, card, folder, **changes):
         **arguments,
         output_html=folder / "index.html",
         output_json=folder / "summary.json",
-        config={"figures": FIGURES_CFG, "study": {"datasets": ["shapes"]}},
+        config={
+            "figures": FIGURES_CFG,
+            "study": {"datasets": ["shapes"]},
+            "activations": {"probes": ["input", "layer?"]},
+            "knn": {"n_neighbors": 30, "metric": "cosine"},
+        },
     )
 
 
