@@ -12,7 +12,7 @@ RIGHT_FLAGGED = 0.01
 """share of the right labels that a threshold may flag"""
 
 _EDGES = np.arange(-128, 130) / 128  # exact in float32; nothing reaches the last
-_VALUES_AT_ONCE = 2**22
+_VALUES_AT_ONCE = 2**20
 _LEAST = 0.1  # of the replaced labels: fewer say nothing about a share
 
 
