@@ -3,8 +3,8 @@
 The choice follows a rule: of every family (a module of timm) the network with the least to compute,
 then others drawn with seed 0 from those of at most 30 million parameters and images of at most 288
 pixels. Each has three classes and random weights and is given three random images of its own size,
-by `depthlens.measure(model, (images, labels))` with two neighbours. It takes timm, several GB
-and half an hour or more. What was counted already, in a file with one line a network, is not counted
+by `depthlens.measure(model, (images, labels))` with two neighbours. It takes timm, several GB and
+half an hour or more. What was counted already, in a file with one line a network, is not counted
 again.
 """
 
@@ -15,11 +15,12 @@ import logging
 import random
 import time
 import warnings
+from collections import defaultdict
 from pathlib import Path
 
 import timm
 import torch
-from timm.models import list_modules
+from timm.models import is_model_in_modules, list_modules
 
 import depthlens
 
@@ -59,20 +60,21 @@ def main() -> None:
 
 def choice(n_networks: int) -> dict[str, str]:
     """Names of networks, the least to compute first, and the family of each."""
-    cost, chosen, others = {}, {}, []
-    for family in list_modules():
-        names = timm.list_models(module=family)
-        for name in names:
-            with torch.device("meta"):
-                network = timm.create_model(name, num_classes=3)
-            n_parameters = sum(value.numel() for value in network.parameters())
-            side = size(network)[1]
-            cost[name] = n_parameters * side**2
-            if n_parameters <= 30_000_000 and side <= 288:
-                others.append((name, family))
-        chosen[min(names, key=cost.get)] = family
-    others = [(name, family) for name, family in others if name not in chosen]
-    chosen |= random.Random(0).sample(sorted(others), n_networks - len(chosen))
+    cost, within = {}, []
+    families = defaultdict(list)
+    for name in timm.list_models():
+        with torch.device("meta"):
+            network = timm.create_model(name, num_classes=3)
+        n_parameters = sum(value.numel() for value in network.parameters())
+        side = size(network)[1]
+        cost[name] = n_parameters * side**2
+        family = next(known for known in list_modules() if is_model_in_modules(name, [known]))
+        families[family].append(name)
+        if n_parameters <= 30_000_000 and side <= 288:
+            within.append((name, family))
+    chosen = {min(names, key=cost.get): family for family, names in sorted(families.items())}
+    others = [(name, family) for name, family in within if name not in chosen]
+    chosen |= random.Random(0).sample(others, n_networks - len(chosen))
     return dict(sorted(chosen.items(), key=lambda item: cost[item[0]]))
 
 
