@@ -245,6 +245,23 @@ def test_summary_counts_what_the_table_of_depths_holds(made, tiny_run):
     assert found["mean_depth"] == pytest.approx(depth.mean(), rel=1e-5)
 
 
+def test_headline_numbers_are_scalars(made, tiny_run):
+    headline = json.loads((made / "summary.json").read_text(encoding="utf-8"))["headline"]
+    right = {
+        split: tables.read(tiny_run.predictions(split)).to_pandas().eval("prediction == label")
+        for split in ("train", "test")
+    }
+    depth = tables.read(tiny_run.depth("test"))["depth"].to_numpy()
+    assert headline["shapes"]["resnet18"]["seed1"] == pytest.approx(
+        {
+            "train_accuracy": right["train"].mean(),
+            "test_accuracy": right["test"].mean(),
+            "mean_depth": depth.mean(),
+        },
+        rel=1e-5,
+    )
+
+
 def test_run_is_known_by_its_folders(tiny_run):
     assert identify(tiny_run.depth("test")) == ("shapes", "resnet18", 1)
     with pytest.raises(StudyError, match="not in a folder"):

@@ -16,7 +16,7 @@ from depthlens.chapters.difficulty import (
     run_figures,
 )
 from depthlens.chapters.difficulty.section import scores_table, section
-from depthlens.chapters.difficulty.summary import numbers, plain
+from depthlens.chapters.difficulty.summary import headline, numbers, plain
 from depthlens.errors import ArtifactError
 from depthlens.prose import count, joined, number
 from depthlens.report import machine
@@ -161,6 +161,7 @@ def run(
     tables.write_json(
         output_json,
         {
+            "headline": headline(found),
             "runs": found,
             "ensembles": of_ensembles,
             "claims": [
