@@ -83,6 +83,21 @@ def test_datasets_are_judged_apart_and_claims_of_a_table_stand_together():
     ]  # fmt: skip
 
 
+def test_a_claim_about_nothing_that_was_measured_is_in_the_ledger_all_the_same():
+    section = made()
+
+    @section.derived
+    def nothing(table):
+        return table[:0]
+
+    @claim(section)
+    def much(nothing):
+        return by_network(nothing)["cnn"]
+
+    (row,) = found(section).values()
+    assert row.kind == "not testable" and (row.dataset, row.model) == ("edges", "cnn")
+
+
 def test_another_column_may_say_what_is_judged_apart():
     section = made()
     section.per = "images"

@@ -39,9 +39,14 @@ def findings(section: Section, tables: Tables, *, confidence_level: float) -> li
         section.claims.values(), key=lambda declared: parameters(declared.measure)[0]
     ):
         claims = list(claims)
-        for value in dict.fromkeys(tables[first][section.per]):
+        # Of a derived table that is empty, by what it was derived from: no claim goes unmentioned.
+        named = next((name for name in section.sources(first) if len(tables[name])), first)
+        for value in dict.fromkeys(tables[named][section.per]):
             own = {name: _rows(table, section.per, value) for name, table in tables.items()}
-            found += [_finding(section, claim, own, first, confidence_level) for claim in claims]
+            about = own[named].iloc[0]
+            found += [
+                _finding(section, claim, own, first, about, confidence_level) for claim in claims
+            ]
     return found
 
 
@@ -63,22 +68,30 @@ def _rows(table: object, column: str, value: object) -> object:
 
 
 def _finding(
-    section: Section, claim: DeclaredClaim, tables: Tables, first: str, confidence_level: float
+    section: Section,
+    claim: DeclaredClaim,
+    tables: Tables,
+    first: str,
+    about: Mapping,
+    confidence_level: float,
 ) -> Finding:
     rows = tables[first]
-    dataset = rows["dataset"].iloc[0]
     if claim.networks:
         tables = {name: _of_networks(table, claim.networks) for name, table in tables.items()}
         rows = tables[first]
-    model = " + ".join(claim.networks or dict.fromkeys(rows["architecture"]))
+    networks_there = set(rows.get("architecture", ()))
+    networks = claim.networks or dict.fromkeys(rows.get("architecture", ()))
+    model = " + ".join(networks or [about["architecture"]])
     n = rows["seed"].nunique() if "seed" in rows else 0
     try:
-        if missing := [name for name in claim.networks if name not in set(rows["architecture"])]:
+        if rows.empty and not claim.networks:
+            raise NotTestableError("nothing was measured that it is about")
+        if missing := [name for name in claim.networks if name not in networks_there]:
             raise NotTestableError(f"the sweep has no {_named(section, missing)}")
         measured = measure(claim.measure, tables, confidence_level=confidence_level)
     except NotTestableError as reason:
         measured = reason
-    return judge(claim.claim, measured, dataset=dataset, model=model, n=n)
+    return judge(claim.claim, measured, dataset=about["dataset"], model=model, n=n)
 
 
 def measure(function: Callable, tables: Tables, *, confidence_level: float) -> Measurement:

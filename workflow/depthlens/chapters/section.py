@@ -101,6 +101,10 @@ class Section:
         ]
         return tuple(dict.fromkeys(self._sources(functions)))
 
+    def sources(self, name: str) -> list[str]:
+        """A table, and what it is derived from."""
+        return [name, *(self._sources([self.derive[name]]) if name in self.derive else ())]
+
     def _sources(self, functions: Iterable[Callable]) -> Iterator[str]:
         """Tables that functions read themselves, or by what is derived."""
         for function in functions:
