@@ -159,11 +159,11 @@ def _judge(
             changed = changed_after(path, snakemake.record_file(path))
             is_as_made = is_known_to_readers or not changed
         else:
-            is_as_made = job is not None and known.sha256 == digest
-        if is_as_made:
+            is_as_made = job is not None and known == _Kept(_digest(job), digest)
+        if job and is_as_made:
             kept[path] = _Kept(_digest(job), digest)
         # Whoever only brought a file did not make it.
-        if is_new and is_as_made and not job.rule.startswith(_BRINGS):
+        if job and is_new and is_as_made and not job.rule.startswith(_BRINGS):
             made.append(path)
         elif record and record.outputs[path].sha256 == digest:
             jobs[path] = record.job
