@@ -109,7 +109,11 @@ class Given(NamedTuple):
         """
         if self.two is None or self.three is None or len(self.two) != len(self.three):
             return None
-        changes = [axis for axis, ends in enumerate(zip(*self, strict=True)) if ends[0] != ends[1]]
+        changes = [
+            axis
+            for axis, ends in enumerate(zip(self.two, self.three, strict=True))
+            if ends[0] != ends[1]
+        ]
         if len(changes) != 1 or (self.two[changes[0]], self.three[changes[0]]) != (2, 3):
             return None
         return changes[0]

@@ -1,7 +1,7 @@
 """From what a module gives to the one tensor that its probe keeps."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -23,6 +23,7 @@ def _first(output: object, seen: set[int]) -> torch.Tensor | None:
     if id(output) in seen or isinstance(output, (str, bytes, torch.nn.Module, type)):
         return None
     seen.add(id(output))
+    parts: Iterable[object]
     if isinstance(output, Mapping):
         parts = output.values()
     elif isinstance(output, (tuple, list)):
