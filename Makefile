@@ -7,7 +7,7 @@ OLDEST := $(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
 WILL_DO := -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(OLDEST)".split("."))))'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke test exhaustive chaos bench lint why verify report clean lock schema
+.PHONY: help setup study smoke test exhaustive coverage chaos bench lint docs why verify report clean lock schema
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,11 @@ test: setup  ## run the tests
 exhaustive: setup  ## run the tests that are too long for every change: 20 minutes
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m exhaustive --durations 20
 
+coverage: TESTS = tests
+coverage: setup  ## say which lines the tests run, in htmlcov/ too: make coverage TESTS=tests/knn
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --cov --cov-report=term \
+		--cov-report=html $(TESTS)
+
 chaos: setup  ## kill, starve and damage a tiny study, over and over: about an hour
 	python -m tests.workflow.chaos
 
@@ -62,6 +67,10 @@ lint: setup  ## check code, workflow and configuration
 	snakemake --lint
 	depthlens check config.yaml
 	depthlens check tests/smoke.yaml
+
+docs: setup  ## make one site of all pages that can be searched: docs/_build/index.html
+	sphinx-build -qW --keep-going -c docs . docs/_build
+	@echo "open docs/_build/index.html"
 
 why: TARGET = all
 why: setup  ## say why TARGET would be made again: make why TARGET=reports/index.html

@@ -1,4 +1,4 @@
-"""The command `measure` on images and networks in files, and the README, word for word."""
+"""The command `measure` on images and networks in files, and its page, word for word."""
 
 import base64
 import io
@@ -364,21 +364,19 @@ def test_a_word_where_a_number_belongs_is_named(depthlens, reader):
     assert "'0.5;0.5' is not one number" in outcome.err
 
 
-def section(repository: Path) -> list[tuple[str, str]]:
-    """Blocks of code of the README's section: what they are in, and their text."""
-    readme = (repository / "README.md").read_text("utf-8")
-    text = readme[readme.index("## Your own network and images") :]
-    text = text[: text.index("\n## ", 1)]
-    return re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL)
+def blocks(repository: Path) -> list[tuple[str, str]]:
+    """The first two blocks of code of docs/measure.md: what they are in, and their text."""
+    page = (repository / "docs/measure.md").read_text("utf-8")
+    return re.findall(r"```(\w*)\n(.*?)```", page, re.DOTALL)[:2]
 
 
-def test_the_python_of_the_readme_works_as_written(repository, files, monkeypatch, capsys):
+def test_the_python_of_the_page_works_as_written(repository, files, monkeypatch, capsys):
     monkeypatch.chdir(files)
     monkeypatch.syspath_prepend(files)
-    (code,) = (text for kind, text in section(repository) if kind == "python")
+    (code,) = (text for kind, text in blocks(repository) if kind == "python")
     assert len(code.strip().splitlines()) <= 17
     scope: dict = {}
-    exec(compile(code, "README.md", "exec"), scope)
+    exec(compile(code, "measure.md", "exec"), scope)
     table = scope["table"]
     assert isinstance(table, pd.DataFrame)
     assert len(table) == 38
@@ -390,13 +388,13 @@ def test_the_python_of_the_readme_works_as_written(repository, files, monkeypatc
         assert any(name in line for line in printed[start + 1 : start + 3])
 
 
-def test_the_command_of_the_readme_works_as_written(
+def test_the_command_of_the_page_works_as_written(
     repository, depthlens, files, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
     for name in ("images", "mynet.py", "weights.safetensors"):
         (tmp_path / name).symlink_to(files / name)
-    (command,) = (text for kind, text in section(repository) if kind == "")
+    (command,) = (text for kind, text in blocks(repository) if kind == "")
     program, *arguments = shlex.split(command.replace("\\\n", " "))
     assert program == "depthlens"
     outcome = depthlens(*arguments)

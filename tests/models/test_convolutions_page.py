@@ -1,11 +1,11 @@
-"""docs/convolutions.md: its table is of the network that it names."""
+"""docs/api.md: its table of layers is of the network that it names."""
 
 import re
 from pathlib import Path
 
 from depthlens.models import arithmetic, edge_networks
 
-PAGE = Path(__file__).parents[2] / "docs/convolutions.md"
+PAGE = Path(__file__).parents[2] / "docs/api.md"
 
 
 def test_the_table_is_that_of_the_network():

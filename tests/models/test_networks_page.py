@@ -2,15 +2,12 @@
 
 import re
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from torch import nn
 
-import depthlens
 from depthlens import config, tables
 from depthlens.models import checkpoints, inputs, networks
 from depthlens.stages import adopt
@@ -39,7 +36,7 @@ def models(page) -> dict[str, dict]:
 @pytest.fixture
 def reader(page, tmp_path, monkeypatch):
     """A folder with the reader's module and weights, made by the programs of the page."""
-    module, program, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    module, program = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "my_networks.py").write_text(module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -83,25 +80,3 @@ def test_weights_of_the_reader_are_adopted(models, reader):
 def test_the_page_names_every_key(page):
     for key in config.Network.model_fields:
         assert f"`{key}`" in page
-
-
-def test_probabilities_are_what_other_tools_take(page):
-    taken = {}
-
-    def find_label_issues(labels, pred_probs):  # as cleanlab has it
-        taken.update(labels=labels, pred_probs=pred_probs)
-
-    filters = SimpleNamespace(find_label_issues=find_label_issues)
-    data = torch.rand(40, 1, 2, 2), torch.arange(40) % 3
-    scope = {
-        "np": np,
-        "depthlens": depthlens,
-        "cleanlab": SimpleNamespace(filter=filters),
-        "model": nn.Sequential(nn.Flatten(), nn.Linear(4, 3)),
-        "train": data,
-        "held_out": data,
-    }
-    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[-1], scope)
-    assert taken["labels"].tolist() == data[1].tolist()
-    assert taken["pred_probs"].shape == (40, 3)
-    np.testing.assert_allclose(taken["pred_probs"].sum(1), 1, rtol=1e-6)

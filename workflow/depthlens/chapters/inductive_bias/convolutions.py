@@ -102,8 +102,11 @@ def receptive_fields(sheet, convolutions):
             ax.plot(own["layer"], own["field_of_alike"], "--", linewidth=1.2, **look)
         ax.axhline(IMAGE_SIZE, color=style.MUTED, linewidth=1, linestyle=":")
         ax.tick_params("x", labelrotation=45)
-        ax.set(ylabel="receptive field, pixels along a side", ylim=(0, None))
-    sheet.legend(handles=[Line2D([], [], color=c, label=name) for name, c in colours.items()])
+        ax.set(ylabel="receptive field, pixels along a side")
+    ax.set_ylim(0)
+    sheet.legend(
+        handles=[Line2D([], [], color=c, label=f"kernels of {size}") for size, c in colours.items()]
+    )
     agreeing = (convolutions["receptive_field"] == convolutions["measured_receptive_field"]).sum()
     row = convolutions.loc[convolutions["measured_receptive_field"].idxmax()]
     return (

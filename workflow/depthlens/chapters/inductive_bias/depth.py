@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from scipy import stats
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from depthlens.chapters.inductive_bias import depths
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
     COLUMNS,
@@ -14,7 +16,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_three_classes,
 )
 from depthlens.chapters.section import Section
-from depthlens.figures import plots, style
+from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
 from depthlens.prose import joined, number, percent, some
@@ -40,7 +42,6 @@ section = Section(
     | {
         "factor": Column("factor", FACTORS.__getitem__),
         "correlation": Column("correlation", number),
-        "correct": Column("", {True: "right", False: "wrong"}.__getitem__, style.ANSWERS),
         "share": Column("share of the images", lambda share: percent(share, 1), share=True),
         "wrong": Column("of these wrong", lambda share: percent(share, 1)),
         "relative": Column("mean depth, of the deepest possible", share=True),
@@ -65,19 +66,12 @@ def edges(depth_of_edges):
     return table[table["factor_contrast"].notna()]
 
 
-def rank_correlation(first, second):
-    """Spearman's, of pairs in this order; NaN where one of both is the same throughout."""
-    if first.nunique() < 2 or second.nunique() < 2:
-        return np.nan
-    return float(stats.spearmanr(first.to_numpy(), second.to_numpy()).statistic)
-
-
 @section.derived
 def correlations(edges):
     """Rank correlation of depth with each factor, a row a network, factor and seed."""
     keys = ["dataset", "architecture", "seed"]
     rows = [
-        (*key, factor, rank_correlation(own["depth"], own[factor]))
+        (*key, factor, depths.rank_correlation(own["depth"], own[factor]))
         for key, own in edges.groupby(keys, sort=False)
         for factor in FACTORS
     ]
@@ -85,33 +79,11 @@ def correlations(edges):
 
 
 @section.derived
-def paired(depth_of_edges):
-    """Depths of the same images, a column a network."""
-    keys = ["dataset", "seed", "example"]
-    pairs = depth_of_edges.pivot(index=keys, columns="architecture", values="depth")
-    pairs = pairs.reindex(columns=list(BOTH)).dropna().reset_index()
-    return pairs.assign(architecture="cnn + mlp")
-
-
-def agreement(paired):
-    """Rank correlation of the depths of both networks, by seed; NaN where it does not exist."""
-    of_seeds = paired.groupby("seed")
-    return pd.Series(
-        {seed: rank_correlation(rows["cnn"], rows["mlp"]) for seed, rows in of_seeds}, dtype=float
-    )
-
-
-def halves(rows):
-    """Error rate of the shallower and of the deeper half of a network's images.
-
-    Of images of the same depth the earlier ones count as shallower; of an odd number the image in
-    the middle is in neither half.
-    """
-    half = len(rows) // 2
-    if not half:
-        raise NotTestableError("there is only one image")
-    wrong = ~rows.sort_values(["depth", "example"])["correct"].to_numpy(bool)
-    return float(wrong[:half].mean()), float(wrong[-half:].mean())
+def error_rates(depth_of_edges):
+    """Of the shallower and the deeper half of the images, a row a network and seed."""
+    keys = ["dataset", "architecture", "seed"]
+    rows = [(*key, *depths.halves(own)) for key, own in depth_of_edges.groupby(keys, sort=False)]
+    return pd.DataFrame(rows, columns=[*keys, "shallow", "deep"])
 
 
 def defined(values, reason):
@@ -126,48 +98,49 @@ def defined(values, reason):
     source=COURSE,
     measure="rank correlation of depth between convolutional network and MLP, same seed, "
     "validation images with equal position",
+    networks=BOTH,
     at_least=0.5,
 )
-def same_images_deep(paired):
+def same_images_deep(depth_of_edges):
     reason = "in every seed all images are equally deep for one of the networks"
-    return defined(agreement(paired), reason)
+    return defined(depths.agreement(depth_of_edges), reason)
 
 
 def with_factor(correlations, factor):
-    rows = correlations[correlations["factor"] == factor].set_index("seed")
-    reason = f"in every seed depth or {FACTORS[factor]} is the same for all images with an edge"
+    rows = correlations[correlations["factor"] == f"factor_{factor}"].set_index("seed")
+    reason = f"in every seed depth or {factor} is the same for all images with an edge"
     return defined(rows["correlation"], reason)
 
 
-def deep_for(network, statement, factor):
-    name = {"cnn": "convolutional network", "mlp": "MLP"}[network]
+def deep(kind, factor, network):
     return section.claim(
-        statement,
+        f"{kind} edges are deep.",
         source=COURSE,
-        measure=f"rank correlation of depth with {factor}, images with an edge, {name}",
+        measure=f"rank correlation of depth with {factor}, images with an edge, "
+        f"{NETWORKS[network]}",
         networks=[network],
         at_most=-0.3,
     )
 
 
-@deep_for("cnn", "Faint edges are deep.", "contrast")
+@deep("Faint", "contrast", "cnn")
 def faint_edges_deep_for_cnn(correlations):
-    return with_factor(correlations, "factor_contrast")
+    return with_factor(correlations, "contrast")
 
 
-@deep_for("mlp", "Faint edges are deep.", "contrast")
+@deep("Faint", "contrast", "mlp")
 def faint_edges_deep_for_mlp(correlations):
-    return with_factor(correlations, "factor_contrast")
+    return with_factor(correlations, "contrast")
 
 
-@deep_for("cnn", "Thin edges are deep.", "width")
+@deep("Thin", "width", "cnn")
 def thin_edges_deep_for_cnn(correlations):
-    return with_factor(correlations, "factor_width")
+    return with_factor(correlations, "width")
 
 
-@deep_for("mlp", "Thin edges are deep.", "width")
+@deep("Thin", "width", "mlp")
 def thin_edges_deep_for_mlp(correlations):
-    return with_factor(correlations, "factor_width")
+    return with_factor(correlations, "width")
 
 
 @section.claim(
@@ -178,60 +151,52 @@ def thin_edges_deep_for_mlp(correlations):
     networks=["cnn"],
     above=0,
 )
-def deep_edges_wrong(depth_of_edges):
-    of_seeds = [halves(rows) for _, rows in depth_of_edges.groupby("seed")]
-    return [deep - shallow for shallow, deep in of_seeds]
+def deep_edges_wrong(error_rates):
+    return error_rates["deep"] - error_rates["shallow"]
 
 
-@section.derived
-def shares(depth_of_edges):
-    """Share of a network's images that have each depth and are right or wrong, a row a seed."""
-    tables = []
-    keys = ["architecture", "seed"]
-    for (network, seed), rows in depth_of_edges.groupby(keys, sort=False):
-        depths = range(int(rows["n_probes"].iloc[0]) + 1)
-        places = pd.MultiIndex.from_product([depths, [True, False]], names=["depth", "correct"])
-        counts = rows.groupby(["depth", "correct"]).size().reindex(places, fill_value=0)
-        found = (counts / len(rows)).rename("share").reset_index()
-        tables.append(found.assign(architecture=network, seed=seed))
-    return pd.concat(tables, ignore_index=True)
+section.derived(depths.by_depth)
 
 
 @section.figure(
     "How deep images of edges are",
-    shows="Prediction depth of the validation images, mean over seeds · on the right the same "
-    "images in both networks, all seeds together; colours count images, by their roots",
-    alt="Bars of the share of images by depth, right and wrong answers, for each network; a map of "
-    "the depth in one network against that in the other.",
+    shows="Prediction depth of the validation images · right: the same images in both networks, "
+    "all seeds together",
+    alt="Bars of the share of images by depth, a panel a network; a map of depth in both networks.",
 )
-def depth_of_edges(sheet, depth_of_edges, shares, paired):
+def depth_of_edges(sheet, depth_of_edges, by_depth, error_rates):
     sheet.facts.append(sizes(depth_of_edges))
-    networks = sheet.levels(shares, "architecture")
+    networks = sheet.levels(by_depth, "architecture")
     axes = sheet.axes(3.8, columns=len(networks) + 1)[0]
+    for ax in axes[1:-1]:
+        ax.sharey(axes[0])
     for ax, network in zip(axes, networks, strict=False):
-        means = shares[shares["architecture"] == network].groupby(["depth", "correct"])["share"]
-        sns.histplot(
-            means.mean().reset_index(), x="depth", weights="share", hue="correct", discrete=True,
-            multiple="stack", palette=style.ANSWERS, alpha=1, legend=False, ax=ax,
-        )  # fmt: skip
-        ax.set(title=NETWORKS[network], xlabel="depth", ylabel="share of the images")
-        plots.percent_axis(ax.yaxis)
-    counts = pd.crosstab(paired["cnn"], paired["mlp"])
-    sns.heatmap(np.sqrt(counts), ax=axes[-1], cmap="Blues", cbar=False, annot=counts, fmt="d",
-                annot_kws={"size": 6.5}, square=True)  # fmt: skip
+        own = by_depth[by_depth["architecture"] == network]
+        right = own.assign(share=own["share"] * (1 - own["wrong"].fillna(0)))
+        look = {"native_scale": True, "width": 0.9}
+        sheet.bars(ax, own, "depth", "share", color=style.WRONG, **look)
+        sheet.bars(ax, right, "depth", "share", color=style.RIGHT, err_kws={"alpha": 0}, **look)
+        ax.set_title(NETWORKS[network])
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    answers = {"right": style.RIGHT, "wrong": style.WRONG}
+    sheet.legend(handles=[Patch(color=colour, label=name) for name, colour in answers.items()])
+    counts = pd.crosstab(*(depth for _, depth in depths.paired(depth_of_edges).items()))
+    sns.heatmap(
+        np.sqrt(counts), ax=axes[-1], cmap="Blues", cbar=False, annot=counts, fmt="d",
+        annot_kws={"size": 6.5}, mask=counts == 0,
+    )  # fmt: skip
     axes[-1].invert_yaxis()
-    axes[-1].set(title="The same images", xlabel="depth, MLP", ylabel="depth, CNN")
-    said = []
-    for network in networks:
-        own = depth_of_edges[depth_of_edges["architecture"] == network]
-        shallow, deep = np.mean([halves(rows) for _, rows in own.groupby("seed")], axis=0)
-        said.append(
-            f"{NETWORKS[network]} {percent(shallow, 1)} of the shallower half and "
-            f"{percent(deep, 1)} of the deeper half"
-        )
+    axes[-1].tick_params("y", rotation=0)
+    axes[-1].set(title="The same images", xlabel="depth, MLP", ylabel=f"depth, {NETWORKS['cnn']}")
+    rates = error_rates.groupby("architecture")[["shallow", "deep"]].mean()
+    said = [
+        f"{NETWORKS[network]} {percent(shallow, 1)} of the shallower half and "
+        f"{percent(deep, 1)} of the deeper half"
+        for network, shallow, deep in rates.itertuples()
+    ]
     return (
         f"Wrong answers: {'; '.join(said)}. Depths of the same image in both networks have a rank "
-        f"correlation of {number(agreement(paired).mean())}."
+        f"correlation of {number(depths.agreement(depth_of_edges).mean())}."
     )
 
 
@@ -250,15 +215,14 @@ def depth_by_factor(sheet, edges, correlations):
     sheet.facts.append(sizes(edges))
     axes = sheet.axes(3.4, columns=len(FACTORS), sharey=True)[0]
     for ax, (factor, title) in zip(axes, FACTORS.items(), strict=True):
-        values = edges[factor]
-        parts = values
+        parts = values = edges[factor]
         if values.nunique() > MOST_VALUES:
             parts = pd.qcut(values, MOST_VALUES, labels=False, duplicates="drop")
-        place = values.groupby(parts).transform("mean").round(3)
-        keys = ["architecture", "seed", "place"]
-        means = edges.assign(place=place).groupby(keys)["relative"].mean().reset_index()
+        keys = ["architecture", "seed", values.groupby(parts).transform("mean").rename("place")]
+        means = edges.groupby(keys)["relative"].mean().reset_index()
         sheet.lines(ax, means, "place", "relative", hue="architecture", err_style="bars")
-        ax.set_xticks(ax.get_xticks()[:: max(1, len(ax.get_xticks()) // 3)])
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.set_xlabel(title)
     means = correlations.groupby(["architecture", "factor"], sort=False)["correlation"].mean()
     said = [
@@ -267,15 +231,6 @@ def depth_by_factor(sheet, edges, correlations):
         for network, row in means.unstack()[list(FACTORS)].iterrows()
     ]
     return f"Rank correlation of the depth of edges: {'; '.join(said)}."
-
-
-@section.derived
-def by_depth(shares):
-    """Share of the images, and of these that are wrong, by network, depth and seed."""
-    keys = ["architecture", "depth", "seed"]
-    found = shares.pivot_table(index=keys, columns="correct", values="share", sort=False)
-    total = found.sum(axis=1)
-    return pd.DataFrame({"share": total, "wrong": found[False] / total}).reset_index()
 
 
 section.table(

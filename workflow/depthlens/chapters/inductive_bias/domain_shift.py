@@ -13,6 +13,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_three_classes,
 )
 from depthlens.chapters.section import Section
+from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
 from depthlens.prose import count, joined, percent
 
@@ -22,7 +23,14 @@ section = Section(
     title="Edges where no edge was",
     text="Training edges start in the upper or left half of the image, validation edges in the "
     "lower or right half. Two ways to train: kernels of 7×7, and for longer with kernels of 3×3.",
-    columns=COLUMNS,
+    columns=COLUMNS
+    | {
+        "recipe": Column("recipe", RECIPES.__getitem__),
+        "edge": Column("images", count),
+        "wrong": Column("errors", count),
+        "none": Column("say none", count),
+        "swapped": Column("say the other edge", count),
+    },
 )
 
 
@@ -134,11 +142,11 @@ def domain_shift(sheet, domain_shift, ends):
         sheet.lines(ax, rows, "epoch", "accuracy", hue="architecture", style="split", markers=False)
     means = ends.groupby(["recipe", "architecture", "split"])["accuracy"].mean()
     said = [
-        f"with {RECIPES[recipe]} {percent(of['validation'], 1)} by the {NETWORKS[network]} "
-        f"(training images: {percent(of['train'], 1)})"
+        f"the {NETWORKS[network]} with {RECIPES[recipe]} {percent(of['validation'], 1)} (of the "
+        f"training images {percent(of['train'], 1)})"
         for (recipe, network), of in means.unstack().iterrows()
     ]
-    return f"Of the validation images are right at the end {joined(said)}."
+    return f"Of the validation images, at the end {joined(said)} are right."
 
 
 @section.figure(
@@ -154,13 +162,15 @@ def domain_shift_confusion(sheet, answers):
     panels = answers.assign(
         panel=answers["architecture"].map(NETWORKS) + ",\n" + answers["recipe"].map(RECIPES)
     )
-    for ax, _, rows in sheet.panels(panels, "panel", 2.7, most_columns=4, sharey=False):
+    for ax, _, rows in sheet.panels(panels, "panel", 3.2, most_columns=4):
         shares = pd.crosstab(rows["label"], rows["prediction"], normalize="index")
         sns.heatmap(
             shares.reindex(index=classes, columns=classes, fill_value=0),
-            ax=ax, cmap="Blues", vmin=0, vmax=1, annot=True, fmt=".0%", cbar=False, square=True,
+            ax=ax, cmap="Blues", vmin=0, vmax=1, annot=True, fmt=".0%", cbar=False,
         )  # fmt: skip
         ax.set(xlabel="what the network says", ylabel="what the image shows")
+        ax.tick_params("x", rotation=45)
+        ax.tick_params("y", rotation=0)
         ax.grid(visible=False)
     errors = answers.groupby(["recipe", "architecture"])[["wrong", "none"]].sum()
     said = [

@@ -17,7 +17,7 @@ from depthlens.chapters.inductive_bias.words import (
 from depthlens.chapters.section import Section
 from depthlens.figures import style
 from depthlens.models.edge_networks import DETECTORS
-from depthlens.prose import joined, percent
+from depthlens.prose import joined, percent, some
 
 NAMES = {"cnn": "learned filters", **{name: NETWORKS[name] for name in ("cnn_2x2", "cnn_sobel")}}
 section = Section(
@@ -87,8 +87,8 @@ def detectors_sobel_hurt_with_many(both):
 
 @section.figure(
     "Edge detectors set by hand",
-    shows="Above: accuracy on validation images, and the detectors as weights · below: detectors "
-    "minus learned filters, seed by seed",
+    shows="Above: accuracy on validation images · below: detectors minus learned filters, seed by "
+    "seed · right: their weights",
     alt="Three lines of validation accuracy by the number of training images, one a way to get the "
     "first filters; below them two lines of the difference to learned filters, with a line at "
     "zero; on the right the detectors as small grids of weights.",
@@ -101,11 +101,14 @@ def edge_detectors(sheet, both):
         ax.remove()
     above, below = (sheet.figure.add_subplot(grid[rows, :2]) for rows in (slice(0, 2), 2))
     rows = validated(both)
-    sheet.lines(above, rows, "images", "accuracy", hue="architecture", err_style="bars")
+    # Beside each other: they often are equally good.
+    side_by_side = {"hue": "architecture", "native_scale": True, "dodge": 0.1}
+    side_by_side |= {"linestyle": "-", "linewidth": 1.8}
+    sheet.points(above, rows, "images", "accuracy", **side_by_side)
     leads = {name: lead(both, name, "cnn") for name in ("cnn_2x2", "cnn_sobel")}
     below.axhline(0, color=COLUMNS["architecture"].colours["cnn"], linewidth=1.2)
     leading = pd.concat([tidy(ahead).assign(architecture=name) for name, ahead in leads.items()])
-    sheet.lines(below, leading, "images", "lead", hue="architecture", err_style="bars")
+    sheet.points(below, leading, "images", "lead", **side_by_side)
     for column, (name, size) in zip(axes[:, 2:].T, {"2×2": 2, "Sobel": 3}.items(), strict=True):
         for ax, weights in zip(column, DETECTORS[size], strict=True):
             sns.heatmap(
@@ -116,12 +119,13 @@ def edge_detectors(sheet, both):
         column[0].set_title(name)
     means = rows.groupby(["images", "architecture"])["accuracy"].mean().unstack()[list(NAMES)]
     accuracies = [
-        joined([f"{percent(value, 1)} with {NAMES[name]}" for name, value in row.items()])
-        for row in (means.iloc[0], means.iloc[-1])
+        f"with {some(n, 'training image')} a class "
+        + joined([f"{percent(value, 1)} with {NAMES[name]}" for name, value in row.items()])
+        for n, row in means.iloc[sorted({0, len(means) - 1})].iterrows()
     ]
     said = [f"{NAMES[name]} are {standing(ahead)}" for name, ahead in leads.items()]
     return (
-        f"With the fewest images the accuracy is {accuracies[0]}; with the most {accuracies[1]}. "
+        f"Of the validation images are right {'; '.join(accuracies)}. "
         f"Compared with learned filters, {joined(said)}, in the mean over seeds."
     )
 

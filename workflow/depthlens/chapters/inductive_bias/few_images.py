@@ -12,7 +12,7 @@ from depthlens.chapters.inductive_bias.words import (
     validated,
 )
 from depthlens.chapters.section import Section
-from depthlens.prose import percent
+from depthlens.prose import joined, percent, some
 
 section = Section(
     __name__,
@@ -78,14 +78,14 @@ def few_images(sheet, few_images):
     below.axhline(0, color=COLUMNS["architecture"].colours["mlp"], linewidth=1.2)
     leading = tidy(ahead).assign(architecture="cnn")
     sheet.lines(below, leading, "images", "lead", hue="architecture", err_style="bars")
-    first, last = (
-        rows[rows["images"] == images].groupby("architecture")["accuracy"].mean()
-        for images in (min(ahead), max(ahead))
-    )
+    means = rows.groupby(["images", "architecture"])["accuracy"].mean().unstack()
+    said = [
+        f"{percent(means['cnn'][n], 1)} and {percent(means['mlp'][n], 1)} right with "
+        f"{some(n, 'training image')} a class"
+        for n in sorted({min(ahead), max(ahead)})
+    ]
     return (
-        f"Of the validation images, the {NETWORKS['cnn']} and the MLP get "
-        f"{percent(first['cnn'], 1)} and {percent(first['mlp'], 1)} right with the fewest images, "
-        f"{percent(last['cnn'], 1)} and {percent(last['mlp'], 1)} with the most: the "
+        f"Of the validation images, the {NETWORKS['cnn']} and the MLP get {joined(said)}: the "
         f"{NETWORKS['cnn']} is {standing(ahead)}, in the mean over seeds."
     )
 

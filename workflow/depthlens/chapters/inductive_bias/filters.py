@@ -145,7 +145,8 @@ def filters(sheet, filters, noise_left):
     for row, picture in zip(np.atleast_2d(axes), pictures, strict=True):
         own = filters[filters["picture"] == picture]
         for ax, name in zip(row, noise_left, strict=True):
-            image, title = as_image(own, name, "value"), written(name)
+            image = as_image(own, name, "value")
+            title = f"{PICTURES[picture]}, {written(name)}"
             look = {"cmap": "gray", "vmin": 0, "vmax": 1}
             if name == "laplacian":
                 most = float(np.quantile(np.abs(image), FULL_COLOUR)) or 1.0

@@ -11,6 +11,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_five_classes,
 )
 from depthlens.chapters.section import Section
+from depthlens.figures.sheet import Column
 from depthlens.prose import joined, percent
 
 NAMES = {
@@ -26,7 +27,11 @@ section = Section(
     text="Two classes more: a slanted edge, and both an edge along a row and one along a column. "
     "Maximum pooling is compared with average pooling, and the network with one of six filters a "
     "convolution and one of four convolutions (the further two without pooling).",
-    columns=COLUMNS | {"architecture": COLUMNS["architecture"]._replace(write=NAMES.__getitem__)},
+    columns=COLUMNS
+    | {
+        "architecture": COLUMNS["architecture"]._replace(write=NAMES.__getitem__),
+        "difference": Column("more than plain"),
+    },
 )
 for name, networks in {
     "pooling": ["cnn", "cnn_average"],
@@ -118,22 +123,18 @@ def with_differences(table):
     return pd.merge(at_the_end(table, "validation"), difference.reset_index())
 
 
-for title, id, rows in (
-    (
-        "Maximum against average pooling",
-        "pooling",
-        lambda pooling: with_differences(pooling),
-    ),
-    (
-        "More filters, more convolutions",
-        "width-and-depth",
-        lambda width_and_depth: with_differences(width_and_depth),
-    ),
-):
-    section.table(
-        id,
-        f"{title}: validation accuracy at the end, mean over seeds",
-        rows,
-        keys=["architecture"],
-        values=["accuracy", "difference"],
-    )
+AT_THE_END = "validation accuracy at the end, mean over seeds"
+section.table(
+    "pooling",
+    f"Maximum against average pooling: {AT_THE_END}",
+    lambda pooling: with_differences(pooling),
+    keys=["architecture"],
+    values=["accuracy", "difference"],
+)
+section.table(
+    "width-and-depth",
+    f"More filters, more convolutions: {AT_THE_END}",
+    lambda width_and_depth: with_differences(width_and_depth),
+    keys=["architecture"],
+    values=["accuracy", "difference"],
+)

@@ -19,8 +19,9 @@ from depthlens.chapters.inductive_bias.words import (
 )
 from depthlens.chapters.section import Section
 from depthlens.figures import plots, style
+from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
-from depthlens.prose import joined, number, percent, some
+from depthlens.prose import count, joined, number, percent, some
 
 section = Section(
     __name__,
@@ -29,11 +30,16 @@ section = Section(
     "the probability that the softmax gives it; of a calibrated network, the answers of confidence "
     "0.8 are right in 80 % of the cases. The expected calibration error is the mean distance of "
     "the two, over ten bins of equal width.",
-    columns=COLUMNS,
+    columns=COLUMNS
+    | {
+        "calibration_error": Column("calibration error"),
+        "moment": Column("training"),
+        "likeness": Column("cosine"),
+        "middle": Column("confidence", share=True),
+    },
 )
 BETWEEN = "at the end minus at the epoch at which section few_images ends"
-MOST_SEEDS = 4
-"""whose filters are shown"""
+MOST_SEEDS = 4  # whose filters are shown
 course(
     section,
     "longer",
@@ -122,29 +128,31 @@ def cnn_calibrated(scores):
     networks=["cnn"],
     above=0,
 )
-def kernels_become_edge_detectors(longer_kernels):
-    cosine = steps.by_seed(longer_kernels).pivot(index="seed", columns="moment", values="likeness")
+def kernels_become_edge_detectors(likeness):
+    cosine = likeness.pivot(index="seed", columns="moment", values="likeness")
     return cosine["after"] - cosine["before"]
 
 
 def moved(scores, measure, write):
-    """What the mean of each network does from the first of the epochs to the last."""
+    """What the mean of each network is when answers were kept: "0.30 and then 0.20 (MLP)"."""
     means = scores.groupby(["architecture", "epoch"])[measure].mean().unstack()
+    means.index = means.index.map(NETWORKS)
     return joined(
-        [
-            f"from {write(row.iloc[0])} to {write(row.iloc[-1])} ({NETWORKS[network]})"
-            for network, row in means.iterrows()
-        ]
+        [f"{' and then '.join(map(write, m))} ({name})" for name, *m in means.itertuples()]
     )
+
+
+def kept(scores):
+    """When answers were kept: "100 and 300 passes"."""
+    return f"{joined([count(epoch) for epoch in sorted(set(scores['epoch']))])} passes"
 
 
 @section.figure(
     "Training goes on",
     shows="Loss and accuracy along the training · dotted line: where the section on few images "
     "ends",
-    alt="Two panels of lines by passes over the training images, loss on the left and accuracy on "
-    "the right: for each network a full line of training images and a dashed one of validation "
-    "images.",
+    alt="Lines of loss and of accuracy by passes over the training images, a colour a network, "
+    "full for training images and dashed for validation images.",
 )
 def longer(sheet, longer, scores):
     sheet.facts.append(sizes_of(longer))
@@ -153,10 +161,9 @@ def longer(sheet, longer, scores):
         sheet.lines(ax, longer, "epoch", measure, hue="architecture", style="split", markers=False)
         for epoch in sorted(set(scores["epoch"]))[:-1]:
             ax.axvline(epoch, color=style.MUTED, linestyle=":", linewidth=1.1)
-    return (
-        f"From there to the end the validation loss goes {moved(scores, 'loss', number)} and the "
-        f"accuracy {moved(scores, 'accuracy', lambda share: percent(share, 1))}."
-    )
+    one_digit = partial(percent, digits=1)
+    loss, accuracy = moved(scores, "loss", number), moved(scores, "accuracy", one_digit)
+    return f"After {kept(scores)} the validation loss is {loss}, the accuracy {accuracy}."
 
 
 @section.figure(
@@ -167,7 +174,7 @@ def longer(sheet, longer, scores):
     "network and time; below each, bars of the number of answers.",
 )
 def calibration(sheet, longer_answers, scores):
-    sheet.facts.append(f"{some(longer_answers['seed'].nunique(), 'seed')}")
+    sheet.facts.append(some(scores["seed"].nunique(), "seed"))
     times = scores.groupby(["architecture", "epoch"], sort=False)["calibration_error"]
     axes = sheet.axes(
         3.6, rows=2, columns=len(times), height_ratios=[3, 1], sharex=True, sharey="row"
@@ -176,67 +183,59 @@ def calibration(sheet, longer_answers, scores):
         rows = longer_answers.query("architecture == @network and epoch == @epoch")
         binned = bins_by_seed(rows)
         binned["middle"] = (binned["bin"] + 0.5) / N_BINS
-        colour = COLUMNS["architecture"].colours[network]
+        look = {"native_scale": True, "color": COLUMNS["architecture"].colours[network]}
+        look |= {"width": 0.95, "saturation": 1}
         above.axline((0, 0), (1, 1), linestyle="--", color=style.MUTED, linewidth=1)
-        of_bins = {"x": "middle", "native_scale": True, "color": colour, "saturation": 1}
-        bars = {"errorbar": sheet.interval, "err_kws": {"linewidth": 1.1}, "alpha": 0.5}
-        sns.barplot(binned, y="accuracy", ax=above, **bars, **of_bins)
+        sheet.bars(above, binned, "middle", "accuracy", alpha=0.5, **look)
         means = binned.groupby("bin")["confidence"].mean()
         above.hlines(means, means.index / N_BINS, (means.index + 1) / N_BINS, color=style.INK)
-        sns.barplot(binned, y="n", ax=below, estimator="sum", errorbar=None, **of_bins)
+        sns.barplot(binned, x="middle", y="n", ax=below, estimator="sum", errorbar=None, **look)
         low, high = sheet.interval(errors)
         above.set_title(
             f"{NETWORKS[network]}\n{some(epoch, 'pass', 'passes')}\ncalibration error "
             f"{number(errors.mean(), 3)}\n[{number(max(low, 0), 3)}, {number(high, 3)}]",
             fontsize=8.5,
         )
-        above.set(xlim=(0, 1), ylim=(0, 1.06), ylabel="answers right")
+        above.set(xlim=(0, 1), ylim=(0, 1.06), xticks=[0, 0.5, 1])
         below.set(xlabel="confidence", ylabel="answers")
-        plots.percent_axis(above.yaxis)
         plots.percent_axis(below.xaxis)
     errors = moved(scores, "calibration_error", partial(number, digits=3))
-    return f"The expected calibration error goes {errors}."
+    return f"After {kept(scores)} the expected calibration error is {errors}."
 
 
 @section.figure(
     "Filters of the first convolution",
     shows="Weights of the convolutional network before and after the training; above each its "
-    "larger absolute cosine with a step along rows or columns: 1 is an edge detector",
-    alt="Small squares of weights, red where positive and blue where negative: filters before the "
-    "training above, after it below, in groups of one network each.",
+    "larger absolute cosine with a step along rows or columns, 1 for an edge detector · one scale: "
+    "blue is negative, red positive",
+    alt="Small squares of weights, filters before the training above, after it below.",
 )
 def kernels(sheet, longer_kernels, likeness, longer):
-    sheet.facts.append(sizes_of(longer))
     shown = list(dict.fromkeys(longer_kernels["seed"]))[:MOST_SEEDS]
-    filters = {
-        key: steps.filters_of(rows) for key, rows in longer_kernels.groupby(["moment", "seed"])
-    }
-    n_filters = len(filters["before", shown[0]])
-    axes = sheet.axes(2.9, rows=2, columns=n_filters * len(shown))
+    sheet.facts.append(f"{sizes_of(longer)}, {len(shown)} shown")
+    weights = longer_kernels[longer_kernels["seed"].isin(shown)]
+    n_filters, most = weights["filter"].nunique(), max(np.abs(weights["weight"]))
+    axes = sheet.axes(2.0, rows=2, columns=n_filters * len(shown))
     for row, moment in zip(axes, ("before", "after"), strict=True):
-        own = np.concatenate([filters[moment, seed] for seed in shown])
-        for ax, weights, cosine in zip(row, own, steps.likeness(own), strict=True):
-            most = max(np.abs(longer_kernels["weight"]))
-            sns.heatmap(
-                weights, ax=ax, cmap="RdBu_r", vmin=-most, vmax=most, cbar=False, square=True,
-                xticklabels=False, yticklabels=False,
-            )  # fmt: skip
+        of_seeds = weights[weights["moment"] == moment].groupby("seed", sort=False)
+        filters = np.concatenate([steps.filters_of(rows) for _, rows in of_seeds])
+        for ax, filter, cosine in zip(row, filters, steps.likeness(filters), strict=True):
+            ax.imshow(filter, cmap="RdBu_r", vmin=-most, vmax=most)
+            ax.set(xticks=[], yticks=[])
             ax.set_title(number(cosine), fontsize=8, fontweight="normal")
         row[0].set_ylabel(moment)
     for place, seed in enumerate(shown):
         axes[1, place * n_filters].set_xlabel(f"seed {seed}")
     means = likeness.groupby("moment")["likeness"].mean()
     return (
-        "Over the training, the absolute cosine of a filter with the nearer of two edge detectors "
-        f"goes from {number(means['before'])} to {number(means['after'])}, in the mean over "
-        "filters and seeds."
+        f"The cosine of a filter with the nearer step is {number(means['before'])} before the "
+        f"training and {number(means['after'])} after it, in the mean over filters and seeds."
     )
 
 
 section.table(
     "longer",
-    "Loss, accuracy, confidence and expected calibration error on validation images, mean over "
-    "seeds",
+    "Loss, accuracy, confidence and calibration error on validation images, mean over seeds",
     lambda scores: scores.sort_values(["architecture", "epoch"], kind="stable"),
     keys=["architecture", "epoch"],
     values=["loss", "accuracy", "confidence", "calibration_error"],

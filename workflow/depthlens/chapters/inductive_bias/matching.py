@@ -3,7 +3,7 @@
 import math
 
 import pandas as pd
-import seaborn as sns
+from matplotlib.ticker import LogLocator
 
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
@@ -78,7 +78,6 @@ def all_sizes(few_images, matching):
     return table.drop_duplicates(["dataset", "architecture", "images", "seed", "split"])
 
 
-@section.derived
 def needed(all_sizes):
     """How many images the MLP needs to do as well as the other with the middle number, by seed.
 
@@ -96,8 +95,7 @@ def needed(all_sizes):
     fewest = enough.idxmax(axis=1).astype(float).where(enough.any(axis=1))
     times = fewest.fillna(2 * max(mlp)) / middle
     found = {"middle": middle, "accuracy": wanted, "fewest": fewest, "times": times}
-    about = {"dataset": all_sizes["dataset"].iloc[0], "architecture": "cnn + mlp"}
-    return pd.DataFrame(found).reset_index().assign(**about)
+    return pd.DataFrame(found).reset_index()
 
 
 def chosen(search, architecture):
@@ -116,8 +114,8 @@ def chosen(search, architecture):
     "most images tried",
     at_least=10,
 )
-def mlp_needs_ten_times(needed):
-    return needed["times"]
+def mlp_needs_ten_times(all_sizes):
+    return needed(all_sizes)["times"]
 
 
 @section.claim(
@@ -142,7 +140,7 @@ def search_does_not_save_the_mlp(search):
     alt="Lines of both networks' validation accuracy by the number of training images; from each "
     "point of the convolutional network a level line to the right.",
 )
-def matching(sheet, all_sizes, needed):
+def matching(sheet, all_sizes):
     sheet.facts.append(sizes_of(all_sizes))
     rows, ax = validated(all_sizes), sheet.axes(4.2)
     ax.set_xscale("log")
@@ -150,20 +148,21 @@ def matching(sheet, all_sizes, needed):
     cnn = rows[rows["architecture"] == "cnn"].groupby("images")["accuracy"].mean()
     colour = COLUMNS["architecture"].colours["cnn"]
     ax.hlines(cnn, cnn.index, rows["images"].max(), color=colour, linestyle=":", linewidth=1)
-    never = int(needed["fewest"].isna().sum())
+    found = needed(all_sizes)
+    never = int(found["fewest"].isna().sum())
     rest = f"; in {some(never, 'seed')} no number was enough, which counts as twice the most"
     return (
-        f"With {some(needed['middle'].iloc[0], 'training image')} a class the {NETWORKS['cnn']} "
-        f"gets {percent(needed['accuracy'].mean(), 1)} of the validation images right. The MLP "
-        f"needs {number(needed['times'].mean(), 1)} times as many to do as well, in the mean over "
+        f"With {some(found['middle'].iloc[0], 'training image')} a class the {NETWORKS['cnn']} "
+        f"gets {percent(found['accuracy'].mean(), 1)} of the validation images right. The MLP "
+        f"needs {number(found['times'].mean(), 1)} times as many to do as well, in the mean over "
         f"seeds{rest if never else ''}."
     )
 
 
 @section.figure(
     "A search over settings",
-    shows="Validation accuracy of every candidate by its learning rate, logarithmic · star: "
-    "accuracy of the best on test images",
+    shows="Validation accuracy of every candidate by its learning rate, logarithmic; shapes tell "
+    "passes over the images apart · star: accuracy of the best on test images",
     alt="Points of validation accuracy by learning rate, one colour a network and one shape a "
     "number of passes; a star at the test accuracy of the best of each.",
 )
@@ -171,20 +170,18 @@ def search(sheet, search):
     sheet.facts.append(sizes_of(search))
     ax, keys = sheet.axes(4.2), ["architecture", "candidate", "learning_rate", "epochs"]
     means = validated(search).groupby(keys, sort=False)["accuracy"].mean().reset_index()
+    roles = {"hue": "architecture", "style": "epochs"}
+    sheet.scatter(ax, means, "learning_rate", "accuracy", s=60, alpha=0.75, **roles)
     ax.set_xscale("log")
-    colours = COLUMNS["architecture"].colours
-    named = means.assign(architecture=means["architecture"].map(NETWORKS))
-    sns.scatterplot(
-        named, x="learning_rate", y="accuracy", hue="architecture", style="epochs", s=45,
-        palette={NETWORKS[name]: colours[name] for name in BOTH}, alpha=0.75, ax=ax,
-    )  # fmt: skip
-    said = []
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
+    sheet.legend(ncols=5)
+    said, colours = [], COLUMNS["architecture"].colours
     for name in sheet.levels(means, "architecture"):
         best = chosen(search, name).query("split == 'test'")
         accuracy, rate = best["accuracy"].mean(), best["learning_rate"].iloc[0]
         ax.plot(rate, accuracy, "*", color=colours[name], markersize=15, markeredgecolor=style.INK)
         said.append(f"the best {NETWORKS[name]} by validation gets {percent(accuracy, 1)} right")
-    sheet.label(ax, x="learning_rate", y="accuracy")
     return f"Of the test images, {joined(said)}."
 
 
@@ -198,7 +195,7 @@ section.table(
 section.table(
     "matching-needed",
     "Images a class with which the MLP first is as good as the convolutional network",
-    lambda needed: needed,
+    lambda all_sizes: needed(all_sizes),
     keys=["seed", "middle"],
     values=["accuracy", "fewest", "times"],
 )

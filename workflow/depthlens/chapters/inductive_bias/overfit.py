@@ -5,13 +5,14 @@ from depthlens.chapters.inductive_bias.words import (
     COLUMNS,
     COURSE,
     NETWORKS,
+    SPLITS,
     at_the_end,
     course,
     sizes_of,
     with_three_classes,
 )
 from depthlens.chapters.section import Section
-from depthlens.prose import joined, percent
+from depthlens.prose import joined, percent, some
 
 section = Section(
     __name__,
@@ -76,10 +77,12 @@ def overfit(sheet, overfit, learned):
         for ax, split in zip(row, ("train", "validation"), strict=True):
             rows = overfit[overfit["split"] == split]
             sheet.lines(ax, rows, "epoch", measure, hue="architecture", marker=None)
-            ax.set_title(COLUMNS["split"].write(split))
+    for ax, split in zip(axes[0], ("train", "validation"), strict=True):
+        ax.set_title(SPLITS[split])
     by_heart = (learned.set_index("architecture")["accuracy"] == 1).groupby(level=0, sort=False)
     said = [f"{percent(share)} of the {NETWORKS[name]}s" for name, share in by_heart.mean().items()]
-    return f"After the last pass {joined(said)} have every training image right."
+    passes = some(overfit["epoch"].max(), "pass", "passes")
+    return f"After {passes}, {joined(said)} have every training image right."
 
 
 section.table(

@@ -44,38 +44,16 @@ def likeness(filters: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def filters_of(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Filters from a table with one row a weight.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of one network at one moment, with the columns `filter`, `row`, `column` and `weight`.
-
-    Returns
-    -------
-    float array, shape (n, size, size)
-    """
+    """Filters of one network at one moment, of a row a weight: shape (n, size, size)."""
     ordered = rows.sort_values(["filter", "row", "column"])
     size = int(ordered["row"].max()) + 1
     return ordered["weight"].to_numpy(np.float64).reshape(-1, size, size)
 
 
 def by_seed(kernels: pd.DataFrame) -> pd.DataFrame:
-    """Likeness of filters to steps, mean over the filters of each network.
-
-    Parameters
-    ----------
-    kernels : DataFrame
-        Of one architecture, with the columns `seed`, `moment`, `filter`, `row`, `column` and
-        `weight`.
-
-    Returns
-    -------
-    DataFrame
-        `moment`, `seed`, `likeness`.
-    """
+    """Likeness of filters to steps, mean over the filters of each network at each moment."""
+    keys = ["dataset", "architecture", "moment", "seed"]
     rows = [
-        (moment, seed, likeness(filters_of(own)).mean())
-        for (moment, seed), own in kernels.groupby(["moment", "seed"], sort=False)
+        (*key, likeness(filters_of(own)).mean()) for key, own in kernels.groupby(keys, sort=False)
     ]
-    return pd.DataFrame(rows, columns=["moment", "seed", "likeness"])
+    return pd.DataFrame(rows, columns=[*keys, "likeness"])

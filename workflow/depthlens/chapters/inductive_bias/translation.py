@@ -142,8 +142,8 @@ def translation(sheet, translation):
     sheet.lines(sheet.axes(3.7), translation, "shift", "accuracy", hue="architecture")
     means = translation.groupby(["architecture", "shift"])["accuracy"].mean().unstack()
     said = [
-        f"{NETWORKS[network]} {percent(row.iloc[0], 1)} with the smallest shift and "
-        f"{percent(row.iloc[-1], 1)} with the largest"
+        f"{NETWORKS[network]} {percent(row.iloc[0], 1)} shifted by {some(row.index[0], 'pixel')} "
+        f"and {percent(row.iloc[-1], 1)} by {count(row.index[-1])}"
         for network, row in means.iterrows()
     ]
     return f"Right answers: {'; '.join(said)}."
@@ -166,6 +166,7 @@ def equivariance(sheet, shifted):
     if len(positive):
         # Below the smallest error the axis is linear, down to 0.
         magnitudes.set_yscale("symlog", linthresh=10.0 ** math.floor(math.log10(positive.min())))
+    sheet.legend(ncols=len(LAYERS))
     magnitudes.set(title="In orders of magnitude", ylim=(0, None))
     plain.set(title="The same on a plain scale", ylabel="", ylim=(0, None))
     of_convolution = shifted.loc[shifted["probe"] == "conv1", "error"].max()

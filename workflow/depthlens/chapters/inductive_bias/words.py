@@ -34,8 +34,6 @@ COLOURS = {
     "cnn_2x2": "#029e73",
     "cnn_sobel": "#d55e00",
 }
-
-
 SPLITS = {
     "train": "training images",
     "validation": "validation images",
@@ -47,31 +45,13 @@ COLUMNS = {
     "permuted": Column("images", WAYS.__getitem__),
     "images": Column("training images a class", count),
     "kernel_size": Column("kernels, pixels", lambda size: f"{size}×{size}"),
-    "split": Column(
-        "asked about",
-        {
-            "train": "training images",
-            "validation": "validation images",
-            "test": "test images",
-        }.__getitem__,
-    ),
+    "split": Column("asked about", SPLITS.__getitem__),
     "examples": Column("images", count),
     "epoch": Column("passes over the training images", count),
     "accuracy": Column("images answered right", share=True),
     "loss": Column("cross-entropy, nats"),
-    "lead": Column("lead"),
+    "lead": Column("lead", share=True, bounds=(-1, 1)),
     "ahead": Column("seeds ahead", percent),
-    "difference": Column("difference"),
-    "calibration_error": Column("calibration error"),
-    "moment": Column("training"),
-    "likeness": Column("cosine"),
-    "recipe": Column(
-        "recipe", {"large_kernels": "large kernels", "small_kernels": "small kernels"}.__getitem__
-    ),
-    "edge": Column("images", count),
-    "wrong": Column("errors", count),
-    "none": Column("say none", count),
-    "swapped": Column("say the other edge", count),
 }
 
 
