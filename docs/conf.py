@@ -29,11 +29,12 @@ include_patterns = ["README.md", *(f"{page}.md" for pages in PAGES.values() for 
 exclude_patterns = [".*", "data", "reports", "results", "workflow", "docs/_build"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
+highlight_language = "none"  # blocks that name no language are commands
 default_role = "code"  # `name` in a docstring, as in Markdown
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say types, with shapes
 napoleon_google_docstring = False
-napoleon_use_rtype = False
+napoleon_use_param = napoleon_use_rtype = False  # or "n" in a shape becomes a link to any n
 
 html_theme = "furo"
 html_title = "depthlens"

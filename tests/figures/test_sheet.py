@@ -73,12 +73,13 @@ def test_intervals_of_a_share_end_where_a_share_does():
 
 
 @pytest.mark.parametrize("draw", ["points", "bars"])
-def test_categories_keep_their_names(draw):
+def test_categories_are_called_by_name_in_their_order(draw):
     rows, drawn = table(), sheet()
-    ax = drawn.axes(3)
-    getattr(drawn, draw)(ax, rows, "right", "network")
+    for ax, options in zip(drawn.axes(3, columns=2)[0], ({}, {"order": ["a", "b"]}), strict=True):
+        getattr(drawn, draw)(ax, rows, "right", "network", hue="network", **options)
     drawn.figure.draw_without_rendering()
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    left, right = ([label.get_text() for label in ax.get_yticklabels()] for ax in drawn.figure.axes)
+    assert (left, right) == (["second", "first"], ["first", "second"])
 
 
 def test_means_on_a_logarithmic_axis_are_no_means_of_logarithms():

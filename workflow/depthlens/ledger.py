@@ -99,7 +99,7 @@ class Finding:
 
     @property
     def kind(self) -> str:
-        """The verdict without its reason: supported, not supported or not testable."""
+        """The verdict without its reason; supported, not supported or not testable."""
         return "not testable" if self.verdict.startswith(_NOT_TESTABLE) else self.verdict
 
 

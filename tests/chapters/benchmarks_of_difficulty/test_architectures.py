@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from depthlens.chapters import answers
 from depthlens.chapters.benchmarks_of_difficulty import architectures
-from depthlens.figures import style
 
+LEVEL = {"confidence_level": 0.95}
 IMAGE = np.random.default_rng(0).integers(0, 6, 200)
 
 
@@ -25,7 +26,7 @@ def noisy(network):
 
 
 def verdicts(rows):
-    found = architectures.evaluate({"portraits": rows}, confidence_level=0.95)
+    found = answers.findings(architectures.section, {"portraits": rows}, **LEVEL)
     return {f.id: f for f in found}
 
 
@@ -102,20 +103,18 @@ def test_relative_depth_differs_where_ranks_agree(network, table):
 def test_what_cannot_be_compared_is_said(names, seeds, depth, reason, network, table):
     rows = table(*(network(depth, seed=s, architecture=n) for n in names for s in seeds))
     assert reason in verdicts(rows)["depth-is-shared-by-architectures"].verdict
-    with style.styled():
-        architectures.draw({"portraits": rows}, confidence_level=0.95)
-    architectures.report_tables({"portraits": rows}, confidence_level=0.95)
+    assert len(dict(answers.drawings(architectures.section, {"portraits": rows}, **LEVEL))) == 2
+    answers.report_tables(architectures.section, {"portraits": rows}, **LEVEL)
 
 
 def test_figures_show_other_same_and_random(noisy, table):
     rows = {"portraits": table(*(noisy(s, n, 0.2) for n in ("a", "bb") for s in (1, 2)))}
-    with style.styled():
-        drawn = architectures.draw(rows, confidence_level=0.95)
+    drawn = dict(answers.drawings(architectures.section, rows, **LEVEL))
     assert list(drawn) == ["depth_across_architectures", "relative_depth_across_architectures"]
     said = drawn["depth_across_architectures"].sentence
     assert "of one architecture over seeds" in said
     assert "at random" in said
-    (shown,) = architectures.report_tables(rows, confidence_level=0.95)
+    (shown,) = answers.report_tables(architectures.section, rows, **LEVEL)
     kinds = [row[3].text for row in shown.rows]
     assert kinds.count("same architecture") == 2
     assert kinds.count("other architecture") == 1

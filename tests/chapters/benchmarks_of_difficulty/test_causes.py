@@ -6,9 +6,10 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.inspection import partial_dependence
 
+from depthlens.chapters import answers
 from depthlens.chapters.benchmarks_of_difficulty import causes, explained
-from depthlens.figures import style
 
+LEVEL = {"confidence_level": 0.95}
 N = 400
 
 
@@ -71,14 +72,14 @@ def test_partial_dependence_is_that_of_scikit_learn():
 
 def test_claims_follow_the_planted_truth(planted, table):
     rows = table(*(planted(seed) for seed in (1, 2)))
-    found = {f.id: f for f in causes.evaluate({"portraits": rows}, confidence_level=0.95)}
+    found = {f.id: f for f in answers.findings(causes.section, {"portraits": rows}, **LEVEL)}
     assert found["factors-explain-depth"].verdict == "supported"
     assert found["contrast-explains-depth"].verdict == "supported"
     assert found["contrast-explains-depth"].value > 0.5
     assert found["low-contrast-is-deep"].verdict == "supported"
     assert found["low-contrast-is-deep"].value < -3
     reverse = table(*(planted(seed, sign=1) for seed in (1, 2)))
-    found = {f.id: f for f in causes.evaluate({"portraits": reverse}, confidence_level=0.95)}
+    found = {f.id: f for f in answers.findings(causes.section, {"portraits": reverse}, **LEVEL)}
     assert found["low-contrast-is-deep"].verdict == "not supported"
 
 
@@ -87,7 +88,7 @@ def test_a_factor_that_only_another_dataset_has_is_not_testable(planted, table):
         *(planted(seed) for seed in (1, 2)),
         *(planted(s, dataset="photos", names=("contrast", "ink")) for s in (1, 2)),
     )
-    found = causes.evaluate({"portraits": rows}, confidence_level=0.95)
+    found = answers.findings(causes.section, {"portraits": rows}, **LEVEL)
     kinds = {(f.dataset, f.id): f.verdict for f in found}
     for claim in ("size-explains-depth", "small-is-deep"):
         assert kinds["photos", claim] == (
@@ -108,17 +109,15 @@ def test_a_factor_that_only_another_dataset_has_is_not_testable(planted, table):
 )
 def test_what_cannot_be_explained_is_said(columns, reason, network, table):
     both = table(network(**columns), network(**columns, seed=2))
-    found = {f.id: f for f in causes.evaluate({"portraits": both}, confidence_level=0.95)}
+    found = {f.id: f for f in answers.findings(causes.section, {"portraits": both}, **LEVEL)}
     assert reason in found["factors-explain-depth"].verdict
-    with style.styled():
-        drawn = causes.draw({"portraits": both}, confidence_level=0.95)
+    drawn = dict(answers.drawings(causes.section, {"portraits": both}, **LEVEL))
     assert "No dataset has factors" in drawn["causes_of_depth"].sentence
 
 
 def test_figures_and_table_name_the_planted_cause_first(planted, table):
     rows = {"portraits": table(*(planted(seed) for seed in (1, 2)))}
-    with style.styled():
-        drawn = causes.draw(rows, confidence_level=0.95)
+    drawn = dict(answers.drawings(causes.section, rows, **LEVEL))
     assert list(drawn) == ["causes_of_depth", "depth_by_cause"]
     assert ", contrast and " in drawn["causes_of_depth"].sentence
     assert re.search(
@@ -128,5 +127,5 @@ def test_figures_and_table_name_the_planted_cause_first(planted, table):
     labels = [t.get_text() for t in drawn["causes_of_depth"].figure.axes[0].get_yticklabels()]
     assert labels[0] == "contrast"
     assert set(labels) == {"contrast", "size", "noise", "class", "random"}
-    (shown,) = causes.report_tables(rows, confidence_level=0.95)
+    (shown,) = answers.report_tables(causes.section, rows, **LEVEL)
     assert [row[1].text for row in shown.rows] == ["contrast", "size", "noise", "class", "random"]

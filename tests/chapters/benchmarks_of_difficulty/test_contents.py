@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from depthlens.chapters.benchmarks_of_difficulty.contents import SECTIONS, sweeps
+from depthlens.chapters.benchmarks_of_difficulty.contents import CHAPTER
 
 
 @pytest.fixture
@@ -15,19 +15,19 @@ def block():
 
 def test_sweeps_have_the_names_that_sections_read(block):
     block["human"] = {"tiny_shapes": {"counts": "counts.npy", "labels": None}}
-    names = {sweep.name for sweep in sweeps(block)}
-    assert {name for section in SECTIONS for name in section.tables} == names
+    names = {sweep.name for sweep in CHAPTER.sweeps(block)}
+    assert {name for section in CHAPTER.sections for name in section.tables} == names
 
 
 @pytest.mark.parametrize("human", [{}, {"tiny_shapes": {"counts": None, "labels": None}}])
 def test_without_files_of_people_there_is_no_such_sweep(block, human):
     block["human"] = human
-    assert "human" not in {sweep.name for sweep in sweeps(block)}
+    assert "human" not in {sweep.name for sweep in CHAPTER.sweeps(block)}
 
 
 def test_a_file_of_people_is_in_the_settings_of_its_cells(block):
     block["human"] = {"tiny_shapes": {"counts": "counts.npy", "labels": None}, "other": {}}
-    (human,) = (sweep for sweep in sweeps(block) if sweep.name == "human")
+    (human,) = (sweep for sweep in CHAPTER.sweeps(block) if sweep.name == "human")
     assert [cell["dataset"] for cell in human.cells] == ["tiny_shapes"] * len(block["seeds"])
     assert human.settings["files"]["tiny_shapes"]["counts"] == "counts.npy"
 
@@ -97,8 +97,8 @@ def test_every_key_is_tried(block):
 
 @pytest.mark.parametrize("key", SETTINGS)
 def test_a_setting_makes_all_cells_of_the_sweeps_that_read_it_again(block, key):
-    before = {sweep.name: sweep for sweep in sweeps(block)}
-    after = {sweep.name: sweep for sweep in sweeps(changed(block, key, "another"))}
+    before = {sweep.name: sweep for sweep in CHAPTER.sweeps(block)}
+    after = {sweep.name: sweep for sweep in CHAPTER.sweeps(changed(block, key, "another"))}
     assert {name for name in before if before[name] != after[name]} == SETTINGS[key]
     assert all(before[name].cells == after[name].cells for name in before)
 
@@ -106,11 +106,11 @@ def test_a_setting_makes_all_cells_of_the_sweeps_that_read_it_again(block, key):
 @pytest.mark.parametrize("key", AXES)
 def test_a_longer_list_adds_cells_and_changes_none(block, key):
     value, readers = AXES[key]
-    before = {sweep.name: sweep for sweep in sweeps(block)}
+    before = {sweep.name: sweep for sweep in CHAPTER.sweeps(block)}
     longer = block
     for part in key.split("."):
         longer = longer[part]
-    after = {sweep.name: sweep for sweep in sweeps(changed(block, key, [*longer, value]))}
+    after = {sweep.name: sweep for sweep in CHAPTER.sweeps(changed(block, key, [*longer, value]))}
     for name, sweep in before.items():
         assert sweep.settings == after[name].settings
         if name in readers:

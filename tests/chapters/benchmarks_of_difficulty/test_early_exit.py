@@ -7,6 +7,7 @@ import torch
 from scipy import stats
 
 from depthlens import trial
+from depthlens.chapters import answers
 from depthlens.chapters.benchmarks_of_difficulty import early_exit
 from depthlens.chapters.benchmarks_of_difficulty.experiments import early_exit as experiments
 from depthlens.models import inputs, networks
@@ -14,6 +15,7 @@ from depthlens.models.multi_exit import JointLoss, MultiExit
 from depthlens.probes.plan import plan
 from depthlens.tables import Images
 
+LEVEL = {"confidence_level": 0.95}
 RECIPE = {
     "architecture": "resnet18_narrow",
     "train_examples": 60,
@@ -144,7 +146,7 @@ def test_claims_are_judged_by_hand_computed_values():
                          "threshold": 0.5, "accuracy": accuracy, "macs": macs,
                          "search_macs": search, "depth_correlation": rho})  # fmt: skip
     tables = {"early_exit": pd.DataFrame(rows)}
-    found = {each.id: each for each in early_exit.evaluate(tables, confidence_level=0.95)}
+    found = {each.id: each for each in answers.findings(early_exit.section, tables, **LEVEL)}
     expected = {
         "two-to-four-times-less-computation": (3.0, "supported"),
         "less-than-half-a-point-of-accuracy": (0.01, "not supported"),
@@ -158,19 +160,19 @@ def test_claims_are_judged_by_hand_computed_values():
         assert found[name].value == pytest.approx(value), name
         assert found[name].verdict == verdict, name
     only = {"early_exit": tables["early_exit"].query("seed == 1")}
-    for finding in early_exit.evaluate(only, confidence_level=0.95):
+    for finding in answers.findings(early_exit.section, only, **LEVEL):
         assert "fewer than two seeds were measured" in finding.verdict
 
 
 @pytest.mark.filterwarnings("error")
 def test_figures_and_tables_are_made(made):
     for tables in (made, {"early_exit": made["early_exit"].query("seed == 1")}):
-        for drawing in early_exit.draw(tables, confidence_level=0.95).values():
+        for _, drawing in answers.drawings(early_exit.section, tables, **LEVEL):
             drawing.figure.draw_without_rendering()
             assert drawing.title and drawing.alt and drawing.sentence.endswith(".")
-    (shown,) = early_exit.report_tables(made, confidence_level=0.95)
+    (shown,) = answers.report_tables(early_exit.section, made, **LEVEL)
     assert len(shown.rows) == 1 + 2 * 12 + 2 * 12
 
 
 def test_claims_are_about_the_share_of_votes_that_the_experiment_marks():
-    assert early_exit._CONFIDENT == experiments.CONFIDENT
+    assert early_exit.CONFIDENT == experiments.CONFIDENT

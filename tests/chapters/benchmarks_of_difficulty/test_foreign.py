@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from depthlens.chapters.benchmarks_of_difficulty import contents, foreign, foreign_figures
+from depthlens.chapters import answers
+from depthlens.chapters.benchmarks_of_difficulty import foreign
+from depthlens.chapters.benchmarks_of_difficulty.contents import CHAPTER
 from depthlens.chapters.benchmarks_of_difficulty.experiments import foreign as experiments
 from depthlens.errors import StudyError
 from depthlens.tables import Images
 
+LEVEL = {"confidence_level": 0.95}
 RECIPE = {
     "architecture": "resnet18_narrow",
     "train_examples": 40,
@@ -54,7 +57,7 @@ def test_every_detector_meets_every_set(made):
     rows = made["foreign"].query("measure == 'auroc' and seed == 1")
     sets = [("held_out", 0), ("other", 0)]
     sets += list(itertools.product(("noise", "blur", "contrast"), experiments.SEVERITIES))
-    expected = [(*each, name) for each in sets for name in foreign_figures.DETECTORS]
+    expected = [(*each, name) for each in sets for name in foreign.DETECTORS if name]
     assert list(rows[["images", "severity", "detector"]].itertuples(index=False)) == expected
     assert rows["value"].between(0, 1).all() and (rows["n"] == 16).all()
 
@@ -67,10 +70,10 @@ def test_experiment_is_the_same_twice(made):
 def test_without_another_dataset_nothing_is_compared_with_one():
     made = {"foreign": run()}
     assert "other" not in set(made["foreign"]["images"])
-    found = {each.id: each for each in foreign.evaluate(made, confidence_level=0.95)}
+    found = {each.id: each for each in answers.findings(foreign.section, made, **LEVEL)}
     assert "no other dataset" in found["another-dataset-is-deep"].verdict
     assert "fewer than two seeds were measured" in found["held-out-classes-are-deep"].verdict
-    drawn = foreign.draw(made, confidence_level=0.95)
+    drawn = dict(answers.drawings(foreign.section, made, **LEVEL))
     assert "no other dataset" in drawn["foreign_detectors"].sentence
 
 
@@ -109,7 +112,7 @@ def test_each_dataset_meets_the_next_one(datasets, others):
     text = (Path(__file__).parents[3] / "config.yaml").read_text()
     block = YAML(typ="safe").load(text)["chapters"]["benchmarks_of_difficulty"]
     block |= {"datasets": datasets, "seeds": [1, 2]}
-    sweep = next(each for each in contents.sweeps(block) if each.name == "foreign")
+    sweep = next(each for each in CHAPTER.sweeps(block) if each.name == "foreign")
     found = [(cell["dataset"], cell.get("other"), cell["seed"]) for cell in sweep.cells]
     pairs = zip(datasets, others, strict=True)
     assert found == [(*pair, seed) for pair in pairs for seed in (1, 2)]
@@ -142,7 +145,7 @@ def test_claims_are_judged_by_hand_computed_values():
         for severity, accuracy, depth in ((1, 0.8, 4.0), (3, 0.7, 3.5), (5, 0.6, 5.0)):
             values[corruption, severity, "accuracy", ""] = (accuracy, accuracy)
             values[corruption, severity, "mean_depth", ""] = (depth, depth)
-    found = {each.id: each for each in foreign.evaluate(table(values), confidence_level=0.95)}
+    found = {each.id: each for each in answers.findings(foreign.section, table(values), **LEVEL)}
     expected = {
         "held-out-classes-are-deep": (0.65, "supported"),
         "another-dataset-is-deep": (0.45, "not supported"),
@@ -151,7 +154,7 @@ def test_claims_are_judged_by_hand_computed_values():
         "corruption-lowers-accuracy": (-1.0, "supported"),
         "corruption-makes-images-deep": (0.8, "supported"),  # one pair of four out of order
     }
-    assert set(found) == set(expected) == {claim.id for claim in foreign.CLAIMS}
+    assert set(found) == set(expected) == set(foreign.section.claims)
     for name, (value, verdict) in expected.items():
         assert found[name].value == pytest.approx(value), name
         assert found[name].verdict == verdict, name
@@ -163,15 +166,15 @@ def test_claims_are_judged_by_hand_computed_values():
 def test_measure_that_never_changes_cannot_be_correlated(made):
     changed = made["foreign"].copy()
     changed.loc[changed["measure"] == "accuracy", "value"] = 0.5
-    findings = foreign.evaluate({"foreign": changed}, confidence_level=0.95)
+    findings = answers.findings(foreign.section, {"foreign": changed}, **LEVEL)
     found = {each.id: each for each in findings}
     assert "the accuracy is the same" in found["corruption-lowers-accuracy"].verdict
 
 
 @pytest.mark.filterwarnings("error")
 def test_figures_and_tables_are_made(made):
-    for drawing in foreign.draw(made, confidence_level=0.95).values():
+    for _, drawing in answers.drawings(foreign.section, made, **LEVEL):
         drawing.figure.draw_without_rendering()
         assert drawing.title and drawing.alt and drawing.sentence.endswith(".")
-    (shown,) = foreign.report_tables(made, confidence_level=0.95)
+    (shown,) = answers.report_tables(foreign.section, made, **LEVEL)
     assert len(shown.rows) == len(made["foreign"]) / 2

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from depthlens.chapters import answers
 from depthlens.chapters.benchmarks_of_difficulty import human
 from depthlens.chapters.benchmarks_of_difficulty.experiments import human as experiments
 from depthlens.errors import StudyError
-from depthlens.figures import style
+
+LEVEL = {"confidence_level": 0.95}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def answered(value, *, seed, question="uncertainty", score="depth"):
 @pytest.mark.parametrize("tables", [{}, {"human": pd.DataFrame()}])
 def test_without_files_the_claims_are_not_testable_and_the_figure_says_so(tables, portraits):
     tables = tables | {"portraits": portraits}
-    found = human.evaluate(tables, confidence_level=0.95)
+    found = answers.findings(human.section, tables, **LEVEL)
     assert len(found) == 2
     for finding in found:
         assert finding.verdict == (
@@ -63,24 +65,22 @@ def test_without_files_the_claims_are_not_testable_and_the_figure_says_so(tables
             "chapters.benchmarks_of_difficulty.human"
         )
         assert (finding.dataset, finding.model) == ("toy", "net")
-    with style.styled():
-        drawing = human.draw(tables, confidence_level=0.95)["depth_and_people"]
+    drawing = dict(answers.drawings(human.section, tables, **LEVEL))["depth_and_people"]
     assert human.NOTHING in drawing.sentence
     assert human.NOTHING in drawing.figure.axes[0].texts[0].get_text()
-    assert human.report_tables(tables, confidence_level=0.95) == []
+    assert answers.report_tables(human.section, tables, **LEVEL) == []
 
 
 def test_claims_are_means_over_seeds(portraits):
     rows = pd.DataFrame([answered(value, seed=seed) for seed, value in ((1, 0.2), (2, 0.4))])
     tables = {"human": rows, "portraits": portraits}
-    unsure, errors = human.evaluate(tables, confidence_level=0.95)
+    unsure, errors = answers.findings(human.section, tables, **LEVEL)
     assert unsure.value == pytest.approx(0.3)
     assert unsure.verdict == "supported"
     assert "no file of labels is named" in errors.verdict
-    with style.styled():
-        drawing = human.draw(tables, confidence_level=0.95)["depth_and_people"]
+    drawing = dict(answers.drawings(human.section, tables, **LEVEL))["depth_and_people"]
     assert "0.30 for uncertainty on toy" in drawing.sentence
-    (shown,) = human.report_tables(tables, confidence_level=0.95)
+    (shown,) = answers.report_tables(human.section, tables, **LEVEL)
     assert shown.rows[0][3].text == "0.300"
 
 
@@ -125,7 +125,7 @@ def test_only_the_question_whose_file_is_named_is_asked(tmp_path, portraits, tra
     both = pd.concat([rows.assign(seed=s) for s in (1, 2)]).assign(
         dataset="toy", architecture="net"
     )
-    found = human.evaluate({"human": both, "portraits": portraits}, confidence_level=0.95)
+    found = answers.findings(human.section, {"human": both, "portraits": portraits}, **LEVEL)
     assert "no file of counts" in found[0].verdict
     assert "all labels are the same" in found[1].verdict or "as the dataset" in found[1].verdict
 

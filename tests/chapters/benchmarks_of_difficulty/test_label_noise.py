@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from depthlens.chapters import answers
 from depthlens.chapters.benchmarks_of_difficulty import label_noise
 from depthlens.chapters.benchmarks_of_difficulty.experiments.label_noise import detection
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
+
+LEVEL = {"confidence_level": 0.95}
 
 
 def test_detection_is_the_share_of_pairs_in_order():
@@ -61,7 +64,7 @@ AUROC = {
 
 
 def verdicts(tables) -> dict[str, str]:
-    found = label_noise.evaluate(tables, confidence_level=0.95)
+    found = answers.findings(label_noise.section, tables, **LEVEL)
     return {finding.id: finding.verdict for finding in found}
 
 
@@ -86,7 +89,7 @@ def test_claims_follow_from_the_table():
 
 
 def test_a_value_is_the_mean_over_seeds_with_students_interval():
-    found = label_noise.evaluate(table(AUROC), confidence_level=0.95)
+    found = answers.findings(label_noise.section, table(AUROC), **LEVEL)
     depth = next(finding for finding in found if finding.id == "wrong-labels-are-deep")
     # 0.79, 0.80, 0.81: standard error 0.01 / √3, t of two degrees of freedom 4.3027.
     half = 4.302653 * 0.01 / np.sqrt(3)
@@ -113,7 +116,7 @@ def test_what_was_not_made_is_not_testable():
 
 @pytest.mark.parametrize("rates", [(0.2,), (0.05, 0.2)])
 def test_figures_say_what_is_in_the_table(rates):
-    drawn = label_noise.draw(table(AUROC, rates=rates), confidence_level=0.9)
+    drawn = dict(answers.drawings(label_noise.section, table(AUROC, rates=rates), **LEVEL))
     assert set(drawn) == {"label_noise_scores", "label_noise_rates"}
     said = drawn["label_noise_scores"].sentence
     assert "Area under the margin finds wrong labels best" in said and "0.90" in said
@@ -124,14 +127,14 @@ def test_figures_say_what_is_in_the_table(rates):
 def test_figures_have_a_panel_for_every_dataset():
     one = table(AUROC, rates=(0.05, 0.2))["label_noise"]
     both = {"label_noise": pd.concat([one, one.assign(dataset="mnist")], ignore_index=True)}
-    drawn = label_noise.draw(both, confidence_level=0.9)
-    titles = {ax.get_title() for ax in drawn["label_noise_scores"].figure.axes}
+    drawn = dict(answers.drawings(label_noise.section, both, **LEVEL))
+    titles = {ax.get_title(loc="left") for ax in drawn["label_noise_scores"].figure.axes}
     assert titles == {"shapes", "mnist"}
     assert len(drawn["label_noise_rates"].figure.axes) == 2 * 2  # kinds × datasets
 
 
 def test_the_page_has_both_measures_of_every_score():
-    (found,) = label_noise.report_tables(table(AUROC), confidence_level=0.95)
+    (found,) = answers.report_tables(label_noise.section, table(AUROC), **LEVEL)
     assert len(found.rows) == 2 * len(AUROC)
     row = next(row for row in found.rows if row[3].text == "Prediction depth")
     assert (row[4].sort, row[6].sort) == (pytest.approx(0.8), pytest.approx(0.4))

@@ -2,8 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from depthlens.chapters import answers
 from depthlens.chapters.benchmarks_of_difficulty import sayings
-from depthlens.figures import style
+
+LEVEL = {"confidence_level": 0.95}
 
 # Of ten images, at 0, 1/4, 1/2, 3/4, 1 of the computation and never: 7, 0, 1, 0, 1, 1.
 DEPTH = [0] * 7 + [2, 4, 5]
@@ -12,7 +14,7 @@ OTHER = [0] * 5 + [1, 1, 3, 3, 3]
 
 def verdicts(*networks):
     rows = pd.concat(networks, ignore_index=True)
-    found = sayings.evaluate({"portraits": rows}, confidence_level=0.95)
+    found = answers.findings(sayings.section, {"portraits": rows}, **LEVEL)
     return {(f.id, f.dataset): f for f in found}
 
 
@@ -29,8 +31,8 @@ def test_shares_of_settled_images_are_counted_as_on_paper(network):
 
 def test_an_image_that_never_settles_needs_all_of_the_network(network):
     rows = network([0, 5])
-    assert sayings.need_almost_all(rows, []) == 0.5
-    assert sayings.settled_early(rows, []) == 0.5
+    assert 1 - sayings.settled(rows, sayings.ALMOST_ALL) == 0.5
+    assert sayings.settled(rows, sayings.FIFTH) == 0.5
 
 
 def test_correlations_are_signed_by_difficulty(network):
@@ -86,8 +88,7 @@ def test_only_the_first_architecture_counts(network):
 def test_figures_say_what_was_found(network, table):
     rows = [network(DEPTH, seed=s) for s in (1, 2)]
     rows += [network(OTHER, seed=s, dataset="second") for s in (1, 2)]
-    with style.styled():
-        drawn = sayings.draw({"portraits": table(*rows)}, confidence_level=0.95)
+    drawn = dict(answers.drawings(sayings.section, {"portraits": table(*rows)}, **LEVEL))
     assert list(drawn) == ["settled_by_computation", "what_depth_follows"]
     first = drawn["settled_by_computation"].sentence
     assert "on toy 70.0\u00a0% are settled in the first fifth" in first
@@ -96,5 +97,9 @@ def test_figures_say_what_was_found(network, table):
     assert "on toy forgetting events 1.00, output margin 1.00 and GraNd 1.00" in (
         drawn["what_depth_follows"].sentence
     )
-    (shown,) = sayings.report_tables({"portraits": table(*rows)}, confidence_level=0.95)
-    assert len(shown.rows) == 2 * len(sayings.CLAIMS)
+    (shown,) = answers.report_tables(sayings.section, {"portraits": table(*rows)}, **LEVEL)
+    assert len(shown.rows) == 2 * len(sayings.section.claims)
+    said = {(row[0].text, row[1].text): row[3].text for row in shown.rows}
+    assert said["toy", "1 to 10 % of the images need almost all of the network."] == "0.200"
+    # No shallow image is wrong.
+    assert said["toy", sayings.section.claims["deep-are-often-wrong"].claim.statement] == "—"

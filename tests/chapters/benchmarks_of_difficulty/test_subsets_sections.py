@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthlens.chapters.benchmarks_of_difficulty import contents, labelling, orders, pruning
+from depthlens.chapters import answers
+from depthlens.chapters.benchmarks_of_difficulty import labelling, orders, pruning
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
+
+LEVEL = {"confidence_level": 0.95}
 
 SHARES = (0.1, 0.3, 0.5, 0.9)
 # Accuracy by share, ascending, in points, of the first seed; the others have 1 and 2 points more.
@@ -85,7 +88,7 @@ CURVES = {"random": (0.3, 0.5, 0.6), "margin": (0.3, 0.6, 0.7), "depth": (0.3, 0
 
 
 def found(module, tables):
-    return {row.id: row for row in module.evaluate(tables, confidence_level=0.95)}
+    return {row.id: row for row in answers.findings(module.section, tables, **LEVEL)}
 
 
 def test_claims_of_pruning_are_the_differences_that_they_name():
@@ -181,10 +184,8 @@ MADE = {
 @pytest.mark.parametrize("name", MADE)
 def test_figures_state_the_size_and_can_be_written(tmp_path, name):
     module, tables = MADE[name]
-    with style.styled():
-        drawn = module.draw(tables, confidence_level=0.95)
-    (section,) = [part for part in contents.SECTIONS if part.name == module.__name__.split(".")[-1]]
-    assert tuple(drawn) == section.figures
+    drawn = dict(answers.drawings(module.section, tables, **LEVEL))
+    assert list(drawn) == list(module.section.figures)
     for drawing in drawn.values():
         text = " ".join(text.get_text() for text in drawing.figure.texts)
         assert "4\u202f000" in text and "seed" in text and "95" in text
@@ -193,16 +194,15 @@ def test_figures_state_the_size_and_can_be_written(tmp_path, name):
 
 
 def test_sentences_say_what_the_table_holds():
-    with style.styled():
-        said = {
-            name: next(iter(MADE[name][0].draw(MADE[name][1], confidence_level=0.95).values()))
-            for name in ("pruning", "orders", "labelling")
-        }
+    said = {}
+    for name in ("pruning", "orders", "labelling"):
+        module, tables = MADE[name]
+        said |= dict(answers.drawings(module.section, tables, **LEVEL))
     glue = "\u00a0"
     # At 10 %, over seeds and scores: (30 + 20) / 2 + 1, (50 + 40) / 2 + 1, 48 + 1.
-    expected = f"26.0{glue}% with the hardest, 46.0{glue}% with the easiest and 49.0{glue}%"
+    expected = f"46.0{glue}% (the easiest), 26.0{glue}% (the hardest) and 49.0{glue}% (by lot)"
     assert expected in said["pruning"].sentence
-    assert f"82.5{glue}% from easy to hard" in said["orders"].sentence
+    assert f"82.5{glue}% (easy to hard)" in said["orders"].sentence
     assert f"52.0{glue}% by lot" in said["labelling"].sentence
 
 
@@ -211,13 +211,13 @@ def test_sentences_say_what_the_table_holds():
 )
 def test_tables_have_a_row_for_every_choice(name, n):
     module, tables = MADE[name]
-    (table,) = module.report_tables(tables, confidence_level=0.95)
+    (table,) = answers.report_tables(module.section, tables, **LEVEL)
     assert len(table.rows) == n
     assert {row[-1].text for row in table.rows} == {"3"}
 
 
 def test_fewest_of_a_class_is_that_of_the_dataset():
-    (table,) = pruning.report_tables(of_pruning(datasets=TWO), confidence_level=0.95)
+    (table,) = answers.report_tables(pruning.section, of_pruning(datasets=TWO), **LEVEL)
     place = table.columns.index("fewest of a class")
     fewest = {(row[0].text, row[place].sort) for row in table.rows}
     assert fewest == {("shapes", 7.0), ("fashion_mnist", 9.0)}

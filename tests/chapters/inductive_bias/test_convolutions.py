@@ -3,9 +3,11 @@
 import pandas as pd
 import pytest
 
-from depthlens.chapters.inductive_bias import contents, convolutions
-from depthlens.figures import style
+from depthlens.chapters import answers as frame
+from depthlens.chapters.inductive_bias import convolutions
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
+
+LEVEL = {"confidence_level": 0.95}
 
 LAYERS = {  # layer: kind, output size, parameters, receptive field, L (K - 1) + 1
     "conv1": ("Conv2d", 28, 30, 3, 3),
@@ -36,7 +38,7 @@ def of(*, architectures=("cnn", "cnn_deeper"), sizes=(3, 5)):
 
 
 def found(given):
-    return {row.id: row for row in convolutions.evaluate(given, confidence_level=0.95)}
+    return {row.id: row for row in frame.findings(convolutions.section, given, **LEVEL)}
 
 
 def test_formulas_hold_where_all_layers_agree():
@@ -83,11 +85,7 @@ def test_without_a_convolution_there_is_nothing_to_judge():
 
 
 def drawing(given):
-    with style.styled():
-        drawn = convolutions.draw(given, confidence_level=0.95)
-    (section,) = [part for part in contents.SECTIONS if part.name == "convolutions"]
-    assert list(drawn) == list(section.figures)
-    return drawn["receptive_fields"]
+    return dict(frame.drawings(convolutions.section, given, **LEVEL))["receptive_fields"]
 
 
 def test_a_sentence_counts_layers_and_names_the_largest_field():
@@ -103,32 +101,18 @@ def test_a_sentence_counts_layers_and_names_the_largest_field():
     assert "30 pixels along a side (four convolutions, kernels of 5×5)" in sentence
 
 
-def test_lines_are_by_formula_dots_measured_and_dashes_without_pooling():
-    given = of(architectures=("cnn",), sizes=(3,))
-    given["convolutions"].loc[3, "measured_receptive_field"] = 30
-    (ax,) = drawing(given).figure.axes
-    lines = {(line.get_linestyle(), line.get_marker()): line.get_ydata() for line in ax.lines}
-    assert lines["-", "None"].tolist() == [3, 4, 8, 12]
-    assert lines["None", "o"].tolist() == [3, 4, 8, 30]
-    assert lines["--", "None"].tolist() == [3, 3, 5, 7]
-    assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] >= 30
-    assert [label.get_text() for label in ax.get_xticklabels()] == [
-        "convolution\n1", "pooling\n1", "convolution\n2", "convolution\n3",
-    ]  # fmt: skip
-
-
-def test_panels_show_the_largest_field_of_all():
+def test_panels_show_all_of_both_networks():
     given = of()
     given["convolutions"].loc[15, ["receptive_field", "measured_receptive_field"]] = 70
-    for ax in drawing(given).figure.axes:
-        assert ax.get_ylim()[1] > 70
+    panels = drawing(given).figure.axes
+    assert len(panels) == 2 and {ax.get_ylim()[1] > 70 for ax in panels} == {True}
 
 
 def test_a_table_has_every_layer_both_ways():
     given = of()
     given["convolutions"].loc[0, "measured_parameters"] = 31
-    (table,) = convolutions.report_tables(given, confidence_level=0.95)
+    (table,) = frame.report_tables(convolutions.section, given, **LEVEL)
     assert table.id == "table-convolutions" and len(table.rows) == 16
     assert [cell.text for cell in table.rows[0]] == [
-        "convolutional network", "3", "conv1", "28", "28", "30", "31", "3", "3", "3",
+        "convolutional network", "3×3", "conv1", "28", "28", "30", "31", "3", "3", "3",
     ]  # fmt: skip

@@ -22,6 +22,8 @@ _LINE = 112
 _MOST_TICKS = 12
 _HEADING = "column of "
 """begins names of columns that no level is called by"""
+_CATEGORY = "category"
+"""column of what is written beside an axis"""
 
 
 class Column(NamedTuple):
@@ -117,8 +119,9 @@ class Sheet:
     def colours(self, table: pd.DataFrame, column: str) -> dict[str, str]:
         """Colour of each value of a column, by how it is written."""
         declared, levels = self.column(column), self.levels(table, column)
-        plain = dict(zip(levels, style.palette(levels), strict=True))
-        return {declared.write(v): declared.colours.get(v, plain[v]) for v in levels}
+        rest = [value for value in levels if value not in declared.colours]
+        colours = {**declared.colours, **dict(zip(rest, style.palette(rest), strict=True))}
+        return {declared.write(value): colours[value] for value in levels}
 
     def interval(self, values: pd.Series) -> tuple[float, float]:
         """Student's t interval of the mean, as seaborn's `errorbar` takes it."""
@@ -161,12 +164,12 @@ class Sheet:
         several = "hue" in roles and table[roles["hue"]].nunique() > 1
         options = {"dodge": 0.45 if several else False, "linestyle": "none"} | roles
         options = {"markersize": 4.5, "err_kws": {"linewidth": 1.1}} | options
-        self._draw(sns.pointplot, ax, table, x, y, "bars", **options)
+        self._draw_categories(sns.pointplot, ax, table, x, y, **options)
 
     def bars(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
         """Means over seeds as bars, with their intervals, one place a category."""
         options = {"err_kws": {"linewidth": 1.1, "color": style.INK}, "saturation": 1} | roles
-        self._draw(sns.barplot, ax, table, x, y, "bars", **options)
+        self._draw_categories(sns.barplot, ax, table, x, y, **options)
 
     def scatter(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
         """A point a row."""
@@ -177,6 +180,23 @@ class Sheet:
         means = table.groupby(keys)[y].mean()
         room = max(0.02, 0.18 * (means.max() - means.min()))
         ax.set_ylim(max(0.0, means.min() - room), min(1.0, means.max() + room))
+
+    def _draw_categories(
+        self, plot: Callable, ax: Axes, table: pd.DataFrame, x: str, y: str, **options: Any
+    ) -> None:
+        """Draw means of one column by the other, whose values are called as they are written."""
+        name = x if is_numeric_dtype(table[y]) else y
+        write = self.column(name).write
+        order = [write(value) for value in options.pop("order", self.levels(table, name))]
+        table = table.assign(**{_CATEGORY: table[name].map(write)})
+        axes = {"x": _CATEGORY, "y": y} if name == x else {"x": x, "y": _CATEGORY}
+        self._draw(plot, ax, table, **axes, drawn_as="bars", order=order, **options)
+        self.label(ax, x=x, y=y)
+        if name == y:
+            # Names of rows say what they are.
+            ax.set_ylabel("")
+            ax.grid(True, axis="x")
+            ax.grid(False, axis="y")
 
     def _draw(
         self,
@@ -196,8 +216,7 @@ class Sheet:
                 options[f"{role}_order"] = levels
                 if role == "hue":
                     options["palette"] = self.colours(table, name)
-                table[name] = table[name].map(self.column(name).write)
-                table[_HEADING + name] = table[name]
+                table[_HEADING + name] = table[name].map(self.column(name).write)
                 options[role] = _HEADING + name
         if drawn_as:
             self._intervals[drawn_as] = None

@@ -47,7 +47,7 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # th
     Parameters
     ----------
     n_neighbors : int, default 30
-        k.
+        k, how many neighbours vote.
     weights : str, default "uniform"
         What a vote counts: 1, or with `distance` the inverse of the distance; where some are at
         distance 0, these alone vote, 1 each.

@@ -83,7 +83,7 @@ def measure(
         Where activations are read: modules, patterns, "input" and "softmax"; see
         `depthlens.probes.plan.plan`.
     n_neighbors : int
-        k.
+        k, how many neighbours vote.
     metric : "euclidean" or "cosine"
         Distance between activations.
     classes : sequence of str, optional

@@ -20,11 +20,11 @@ class Threshold(NamedTuple):
 
     value: float
     right_flagged: float
-    """of the labels that are right: estimated, see `calibrated`"""
+    """of the labels that are right; estimated, see `calibrated`"""
     wrong_found: float
     """of labels that are replaced by a random other one"""
     wrong: float
-    """of all labels that look like such: estimated"""
+    """of all labels that look like such; estimated"""
 
 
 def contradict(

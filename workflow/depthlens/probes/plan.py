@@ -24,14 +24,14 @@ class Probe(NamedTuple):
     """One point of a network."""
 
     name: str
-    """`NN-name`, NN counting from 00 in forward order: names files, so dots become dashes"""
+    """`NN-name`, NN counting from 00 in forward order; it names files, so dots become dashes"""
     kind: str
     """"input", "module" or "softmax" """
     module: str
     """module whose output is read, `#2` behind it for its second call, and so on; "" for the input
     and for softmax, which is of the output"""
     reduction: str = ""
-    """what is kept of each output: a key of `reductions.REDUCTIONS`, "" for all of it"""
+    """what is kept of each output, a key of `reductions.REDUCTIONS`, "" for all of it"""
     axis: int = 0
     """of the output, that follows the images"""
     gives_logits: bool = False

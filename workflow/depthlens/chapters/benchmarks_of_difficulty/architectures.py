@@ -184,11 +184,10 @@ def draw(sheet, portraits, both, measure):
         return "There are not two architectures and two seeds to compare."
     second = both["second"].where(both["first"] != both["second"], "another seed")
     rows = both.assign(pair=both["first"] + " × " + second)
-    order = rows.sort_values("kind", key=lambda kinds: kinds != SAME)["pair"].unique()
-    for ax, _, own in sheet.panels(rows, "dataset", 0.36 * len(order) + 1.1, sharey=True):
+    same = rows["kind"] == SAME
+    order = pd.concat([rows[same], rows[~same]])["pair"].unique()
+    for ax, _, own in sheet.panels(rows, "dataset", 0.36 * len(order) + 1.1, sharex=True):
         sheet.points(ax, own, measure, "pair", hue="kind", order=order, dodge=False)
-        ax.set_ylabel("")
-        ax.grid(axis="x")
     means = both.groupby(["dataset", "kind"], sort=False)[measure].mean().unstack()
     if OTHER not in means:
         return "There are not two architectures to compare."
@@ -197,7 +196,8 @@ def draw(sheet, portraits, both, measure):
         f"seeds and {number(row[RANDOM])} at random"
         for dataset, row in means.iterrows()
     ]
-    return f"Between architectures it is {'; '.join(said)}."
+    title = sheet.column(measure).title
+    return f"Between architectures the {title} is {'; '.join(said)}."
 
 
 @section.figure(
@@ -223,6 +223,6 @@ section.table(
     "architectures",
     "How far networks agree on the depth of the same test images",
     lambda both: both,
-    keys=["dataset", "kind", "first", "second"],
+    keys=["dataset", "first", "second", "kind"],
     values=["rank", "apart"],
 )

@@ -2,13 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
 from depthlens.chapters.benchmarks_of_difficulty.explained import CLASS, RANDOM, explain
-from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
-    networks,
-    of_first_architecture,
-)
+from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import first, networks
 from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, sizes
 from depthlens.chapters.section import Section
 from depthlens.figures import style
@@ -20,6 +16,12 @@ FEWEST = 20
 """test images below which no model of them is fitted"""
 SHOWN_CURVES = 2
 MODEL = "gradient-boosted trees of depth on the factors, fitted on half of the test images"
+
+
+def called(name):
+    return name.replace("_", " ")
+
+
 section = Section(
     __name__,
     title="What makes an image deep",
@@ -31,7 +33,7 @@ section = Section(
     "chance.",
     columns=COLUMNS
     | {
-        "feature": Column("factor", lambda name: name.replace("_", " ")),
+        "feature": Column("factor", called),
         "importance": Column("importance: loss of R²"),
         "effect": Column("depth it adds", number),
         "place": Column("factor"),
@@ -41,13 +43,7 @@ section = Section(
 
 
 def explained(rows, *, seed):
-    """What the factors of a network's test images say of their depth: see `explained.explain`.
-
-    Raises
-    ------
-    NotTestableError
-        If there are no factors, few images, or one depth only.
-    """
+    """What the factors of a network's test images say of their depth: see `explained.explain`."""
     columns = [name for name in rows if name.startswith("factor_") and rows[name].notna().any()]
     if not columns:
         raise NotTestableError("the images have no factors")
@@ -59,10 +55,7 @@ def explained(rows, *, seed):
     return explain(factors, rows["label"].to_numpy(), rows["depth"].to_numpy(), seed=seed)
 
 
-@section.derived
-def first(portraits):
-    """The networks that claims are about."""
-    return of_first_architecture(portraits)
+section.derived(first)
 
 
 @section.derived
@@ -130,9 +123,16 @@ def size_explains_depth(models):
     return importance(models, "size")
 
 
+def added(model, factor):
+    """Depth where a factor is large less that where it is small; NaN of what has no curve."""
+    if factor not in model.dependence:
+        return np.nan
+    _, depth = model.dependence[factor]
+    return float(depth[-1] - depth[0])
+
+
 def slope(models, factor):
-    """Depth where a factor is large less that where it is small."""
-    return values(models, lambda m: float(np.subtract(*m.dependence[factor][1][[-1, 0]])), factor)
+    return values(models, lambda model: added(model, factor), factor)
 
 
 def moves(statement, factor, **bounds):
@@ -163,15 +163,10 @@ def noisy_is_deep(models):
 def features(models):
     """Importance of each factor, and the depth that it adds, by dataset and seed."""
     rows = [
-        {
-            "dataset": row.dataset, "seed": row.seed, "feature": name, "importance": value,
-            "effect": np.subtract(*row.model.dependence[name][1][[-1, 0]])
-            if name in row.model.dependence else np.nan,
-        }
-        for row in models.itertuples()
-        if row.model
+        (row.dataset, row.seed, name, value, added(row.model, name))
+        for row in models.dropna().itertuples()
         for name, value in row.model.importance.items()
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=["dataset", "seed", "feature", "importance", "effect"])
 
 
@@ -179,20 +174,20 @@ def features(models):
 def curves(models):
     """Partial dependence of depth, a row a place of a factor, by dataset and seed."""
     rows = [
-        {"dataset": row.dataset, "seed": row.seed, "feature": name, "place": x, "depth": y}
-        for row in models.itertuples()
-        if row.model
+        (row.dataset, row.seed, name, x, y)
+        for row in models.dropna().itertuples()
         for name, line in row.model.dependence.items()
         for x, y in zip(*line, strict=True)
     ]
     return pd.DataFrame(rows, columns=["dataset", "seed", "feature", "place", "depth"])
 
 
-def strongest(features, dataset):
-    """Factors of a dataset, the most important first; class and chance are none."""
-    rows = features[(features["dataset"] == dataset) & ~features["feature"].isin([CLASS, RANDOM])]
-    means = rows.groupby("feature", sort=False)["importance"].mean()
-    return means.sort_values(ascending=False, kind="stable").index[:SHOWN_CURVES]
+@section.derived
+def strongest(features):
+    """Dataset and name of the most important factors, strongest first, but class and chance."""
+    factors = features[~features["feature"].isin([CLASS, RANDOM])]
+    means = factors.groupby(["dataset", "feature"], sort=False)["importance"].mean()
+    return list(means.groupby(level=0, sort=False, group_keys=False).nlargest(SHOWN_CURVES).index)
 
 
 @section.figure(
@@ -201,56 +196,46 @@ def strongest(features, dataset):
     "is shuffled",
     alt="A bar for each factor, panels a dataset.",
 )
-def causes_of_depth(sheet, first, models, features):
+def causes_of_depth(sheet, first, models, features, strongest):
     sheet.facts.append(sizes(first))
     if features.empty:
         sheet.axes(1.0).set_axis_off()
         return "No dataset has factors that could explain depth."
-    said, most = [], features.groupby("dataset")["feature"].nunique().max()
-    for ax, dataset, rows in sheet.panels(features, "dataset", 0.3 * most + 0.7, sharey=False):
+    said, options = [], {"sharex": True, "sharey": False}
+    most = features.groupby("dataset")["feature"].nunique().max()
+    for ax, dataset, rows in sheet.panels(features, "dataset", 0.3 * most + 0.7, **options):
         means = rows.groupby("feature")["importance"].mean().sort_values(ascending=False)
-        named = rows.assign(feature=rows["feature"].str.replace("_", " "))
-        order = [name.replace("_", " ") for name in means.index]
-        sheet.bars(ax, named, "importance", "feature", order=order, color=style.RIGHT)
-        ax.set_ylabel("")
-        ax.grid(axis="x")
-        own = models.loc[models["dataset"] == dataset, "model"]
-        r_squared = np.mean([model.r_squared for model in own if model])
+        sheet.bars(ax, rows, "importance", "feature", order=means.index, color=style.RIGHT)
+        own = models.loc[models["dataset"] == dataset, "model"].dropna()
+        r_squared = np.mean([model.r_squared for model in own])
         ax.set_title(f"{dataset} · R² = {number(r_squared)}")
         said.append(
             f"on {dataset} the factors explain {percent(max(r_squared, 0))} of the variance of "
-            f"depth, {joined([name.replace('_', ' ') for name in strongest(features, dataset)])} "
-            "the most"
+            f"depth, {joined([called(name) for of, name in strongest if of == dataset])} the most"
         )
     return f"Of images that the model was not fitted on, {'; '.join(said)}."
 
 
 @section.figure(
     "How depth goes with its two strongest factors",
-    shows="Partial dependence: mean predicted depth of held-out images with one factor set, "
-    "between its 10th and 90th percentile",
+    shows="Partial dependence: mean predicted depth of held-out images with one factor set\nFrom "
+    "the factor's 10th to its 90th percentile",
     alt="Curves of mean depth over a factor, panels a dataset and factor.",
 )
-def depth_by_cause(sheet, first, features, curves):
+def depth_by_cause(sheet, first, curves, strongest):
     sheet.facts.append(sizes(first))
-    shown = [
-        (dataset, factor)
-        for dataset in features["dataset"].unique()
-        for factor in strongest(features, dataset)
-    ]
-    if not shown:
+    if not strongest:
         sheet.axes(1.0).set_axis_off()
         return "No dataset has factors that could explain depth."
-    chosen = pd.MultiIndex.from_frame(curves[["dataset", "feature"]]).isin(shown)
-    rows = curves[chosen].assign(panel=curves["dataset"] + " · " + curves["feature"])
-    said = []
-    options = {"most_columns": SHOWN_CURVES, "sharey": False}
-    for ax, panel, own in sheet.panels(rows, "panel", 2.3, **options):
-        sheet.lines(ax, own.round({"place": 6}), "place", "depth", color=style.RIGHT)
-        ax.xaxis.set_major_locator(MaxNLocator(5))
+    own = curves.set_index(["dataset", "feature"]).round({"place": 6})
+    panels = {f"{called(name)} on {of}": own.loc[[(of, name)]] for of, name in strongest}
+    rows, said = pd.concat(panels, names=["panel"]).reset_index(), []
+    each = sheet.panels(rows, "panel", 2.3, most_columns=SHOWN_CURVES, sharey=False)
+    for ax, panel, line in each:
+        sheet.lines(ax, line, "place", "depth", color=style.RIGHT)
         ax.set_xlabel("")
-        ends = own.groupby("place")["depth"].mean().iloc[[0, -1]]
-        said.append(f"from {number(ends.iloc[0], 1)} to {number(ends.iloc[1], 1)} with {panel}")
+        ends = line.groupby("place")["depth"].mean()
+        said.append(f"from {number(ends.iloc[0], 1)} to {number(ends.iloc[-1], 1)} with {panel}")
     return f"All else as it is, mean depth goes {joined(said)}."
 
 

@@ -8,7 +8,7 @@ from depthlens.chapters.section import Section
 from depthlens.figures import plots, style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
-from depthlens.prose import count, joined, number, percent
+from depthlens.prose import count, number, percent
 from depthlens.sweep import grid
 
 BRANCHY = "Teerapittayanon, McDanel, Kung (2016), BranchyNet, arXiv 1709.01686"
@@ -34,11 +34,10 @@ KINDS = {
     "votes_random": "as many at each probe, at random",
     "stable": "same class at several probes",
     "stable_random": "as many at each probe, at random (stable)",
-    "head": "everyone at this head",
 }
 BLUE, ORANGE, GREEN = style.palette(["multi", "votes", "stable"])
-COLOURS = {"multi": BLUE, "votes": ORANGE, "stable": GREEN, "head": style.INK, "single": style.INK}
-COLOURS |= dict.fromkeys(["multi_random", "votes_random", "stable_random"], style.MUTED)
+RULES = {"multi": BLUE, "votes": ORANGE, "stable": GREEN}
+LEFT = {False: "as the rule says", True: "as many at each exit, at random"}
 section = Section(
     __name__,
     title="Leaving a network early",
@@ -55,10 +54,16 @@ section = Section(
     ),
     columns=COLUMNS
     | {
-        "kind": Column("rule", KINDS.__getitem__, {kind: COLOURS[kind] for kind in KINDS}),
+        "kind": Column("rule", KINDS.__getitem__),
+        "rule": Column("rule", KINDS.__getitem__, RULES),
+        "at_random": Column("who leaves", LEFT.__getitem__),
         "threshold": Column("threshold", lambda value: "" if np.isnan(value) else f"{value:g}"),
         "accuracy": Column("accuracy", lambda share: percent(share, 2), share=True),
-        "cost": Column("of the network with one exit", lambda x: percent(x, 1), share=True),
+        "cost": Column(
+            "multiply-accumulates, of the network with one exit",
+            lambda share: percent(share, 1),
+            share=True,
+        ),
         "macs": Column("multiply-accumulates, millions", lambda n: number(n / 1e6)),
         "search_macs": Column("of the search, millions", lambda n: number(n / 1e6, 1)),
         "exit": Column("left after"),
@@ -163,13 +168,16 @@ def neighbours_cost_more_than_they_save(every):
     return of(every, "votes")["search_macs"] / of(every, "single")["macs"]
 
 
-def curves(sheet, ax, rows, kinds):
-    """Accuracy by cost of some rules, a point a threshold, and a star for the plain network."""
-    own = rows[rows["kind"].isin(kinds)].copy()
-    own["cost"] = own.groupby(["kind", "threshold"])["cost"].transform("mean").round(6)
-    sheet.lines(ax, own, "cost", "accuracy", hue="kind", err_style="bars")
+def curves(sheet, ax, rows, rules):
+    """Accuracy by cost of some rules, a point a threshold, and a star for the network itself."""
     single = rows[rows["kind"] == "single"]
-    ax.plot(1, single["accuracy"].mean(), "*", color=style.INK, markersize=11, zorder=5)
+    star = {"color": style.INK, "markersize": 11, "zorder": 5, "label": "network with one exit"}
+    ax.plot(1, single["accuracy"].mean(), "*", **star)
+    parts = rows["kind"].str.partition("_")
+    own = rows.assign(rule=parts[0], at_random=parts[2] == "random")
+    own = own[own["rule"].isin(rules)]
+    own["cost"] = own.groupby(["kind", "threshold"])["cost"].transform("mean").round(6)
+    sheet.lines(ax, own, "cost", "accuracy", hue="rule", style="at_random")
     ax.set(xlim=(-0.03, 1.08), title=rows["dataset"].iloc[0])
     ax.xaxis.set_major_locator(AutoLocator())
     plots.percent_axis(ax.xaxis)
@@ -178,17 +186,16 @@ def curves(sheet, ax, rows, kinds):
 def saving(rows, kind):
     early, single = of(rows, kind), of(rows, "single")
     return (
-        f"an image of {rows['dataset'].iloc[0]} takes {percent(early['cost'].mean(), 1)} of the "
-        f"multiply-accumulates, at an accuracy of {percent(early['accuracy'].mean(), 1)} instead "
-        f"of {percent(single['accuracy'].mean(), 1)}"
+        f"an image of {rows['dataset'].iloc[0]} takes {percent(early['cost'].mean(), 1)}, at an "
+        f"accuracy of {percent(early['accuracy'].mean(), 1)} instead of "
+        f"{percent(single['accuracy'].mean(), 1)}"
     )
 
 
 @section.figure(
     "Leaving at heads that were trained for it",
-    shows="Heads after each stage; an image leaves at the first whose entropy is below a threshold "
-    "· star: the network with one exit\nBelow: who leaves where at the threshold of the study, "
-    "with their accuracy and mean depth",
+    shows="An image leaves at the first head whose entropy is below a threshold\n"
+    "Below: who leaves where at the threshold of the study, with their accuracy and mean depth",
     alt="Curves of accuracy by multiply-accumulates, and bars of the share of images at each head.",
 )
 def early_exit_heads(sheet, early_exit, every):
@@ -197,36 +204,47 @@ def early_exit_heads(sheet, early_exit, every):
     axes = sheet.axes(5.2, rows=2, columns=len(datasets), height_ratios=[1.5, 1], sharey="row")
     for (above, below), dataset in zip(axes.T, datasets, strict=True):
         rows, exits = (t[t["dataset"] == dataset] for t in (every, early_exit))
-        curves(sheet, above, rows, ["multi", "multi_random", "head"])
+        heads = rows[rows["kind"] == "head"].groupby("threshold")[["cost", "accuracy"]].mean()
+        squares = {"color": style.INK, "markerfacecolor": "white", "label": "all at one head"}
+        above.plot(heads["cost"], heads["accuracy"], "s", **squares)
+        curves(sheet, above, rows, ["multi"])
         left = exits[(exits["kind"] == "multi") & exits["configured"] & (exits["exit"] != "all")]
         sheet.bars(below, left, "exit", "share", color=BLUE)
-        for place, (_, here) in enumerate(left.groupby("exit", sort=False)):
-            accuracy, depth = here["accuracy"].mean(), here["mean_depth"].mean()
-            words = f"{percent(accuracy, 1)}\ndepth {number(depth, 1)}"
-            below.text(place, 1.02, words, ha="center", va="bottom", fontsize=7.5)
+        means = left.groupby("exit", sort=False)[["share", "accuracy", "mean_depth"]].mean()
+        for place, here in enumerate(means.itertuples()):
+            words = f"{percent(here.accuracy, 1)}\ndepth {number(here.mean_depth, 1)}"
+            if here.share:
+                at = {"ha": "center", "va": "bottom", "fontsize": 7.5}
+                below.text(place, here.share + 0.06, words, **at)
         below.set(ylim=(0, 1.4), yticks=[0, 0.5, 1])
         said.append(saving(rows, "multi"))
+    sheet.legend(ncols=3)
     entropy = of(every, "multi")["threshold"].iloc[0]
-    return f"At {entropy:g} nats {joined(said)}."
+    return (
+        f"At {entropy:g} nats, of the multiply-accumulates of the network with one exit "
+        f"{'; '.join(said)}."
+    )
 
 
 @section.figure(
     "Leaving where the neighbours are sure",
-    shows="An image leaves at the first probe where its k-NN class is sure, at the end at the "
-    "latest; the search is not counted · star: the network's end",
+    shows="An image leaves at the first probe where 50 to 100 % of the neighbours agree, or 2 to 8 "
+    "in a row do\nThe search for neighbours is not counted",
     alt="Curves of accuracy by multiply-accumulates, panels a dataset.",
 )
 def early_exit_neighbours(sheet, early_exit, every):
     sheet.facts += [f"n = {count(early_exit['n'].max())} test images", sizes(early_exit)]
-    kinds, said = ["votes", "votes_random", "stable", "stable_random"], []
+    said = []
     for ax, _, rows in sheet.panels(every, "dataset", 3.6):
-        curves(sheet, ax, rows, kinds)
+        curves(sheet, ax, rows, ["votes", "stable"])
         search = of(rows, "votes")["search_macs"].mean() / of(rows, "single")["macs"].mean()
-        said.append(
-            f"{saving(rows, 'votes')}, and the search up to there takes {number(search, 1)} times "
-            "the multiply-accumulates of the whole network"
-        )
-    return f"Where {percent(CONFIDENT)} of the neighbours agree, {joined(said)}."
+        times = f"the search up to there: {number(search, 1)} times the network"
+        said.append(f"{saving(rows, 'votes')} ({times})")
+    sheet.legend(ncols=3)
+    return (
+        f"Where {percent(CONFIDENT)} of the neighbours agree, of the network's "
+        f"multiply-accumulates {'; '.join(said)}."
+    )
 
 
 section.table(

@@ -5,7 +5,6 @@ import pandas as pd
 from depthlens.chapters.benchmarks_of_difficulty.words import (
     COLUMNS,
     SAID,
-    SCORE_TITLES,
     common,
     sizes,
 )
@@ -18,6 +17,10 @@ from depthlens.sweep import grid
 
 UNCERTAINTY, LABEL_ERRORS = "uncertainty", "label errors"
 FILES = {UNCERTAINTY: "counts", LABEL_ERRORS: "labels"}
+VALUES = {
+    UNCERTAINTY: "rank correlation with the entropy of answers",
+    LABEL_ERRORS: "AUROC for the labels that people got wrong",
+}
 IN_CONFIG = "chapters.benchmarks_of_difficulty.human"
 NOTHING = f"no file of human answers is named in {IN_CONFIG}"
 section = Section(
@@ -87,8 +90,7 @@ def depth_finds_human_label_errors(asked):
 
 @section.figure(
     "What people are unsure of, and where they err",
-    shows="Every score, signed so that harder is larger: rank correlation with the entropy of "
-    "people's answers, and AUROC for the labels that they got wrong · dashed: choosing at random",
+    shows="Every score, signed so that harder is larger · dashed: choosing at random",
     alt="Dots for each score, a panel for people's uncertainty and one for their label errors.",
 )
 def depth_and_people(sheet, asked):
@@ -98,14 +100,16 @@ def depth_and_people(sheet, asked):
         ax.text(0.5, 0.5, f"Not testable here: {NOTHING}.", ha="center", color=style.MUTED)
         return f"Not testable here: {NOTHING}."
     sheet.facts.append(sizes(asked))
-    means = asked.groupby("score")["value"].mean().sort_values(ascending=False)
-    order = [SCORE_TITLES[score] for score in means.index]
-    rows, said = asked.assign(score=asked["score"].map(SCORE_TITLES)), []
-    for ax, question, own in sheet.panels(rows, "question", 0.28 * len(order) + 0.8, sharey=True):
-        ax.axvline(0 if question == UNCERTAINTY else 0.5, color=style.MUTED, linestyle="--")
+    # Not every score is asked both questions, and their values are not of one kind.
+    places = asked.groupby("question")["value"].rank(pct=True)
+    order = places.groupby(asked["score"]).mean().sort_values(ascending=False).index
+    said = []
+    for ax, question, own in sheet.panels(asked, "question", 0.28 * len(order) + 0.8):
+        chance = 0 if question == UNCERTAINTY else 0.5
+        ax.axvline(chance, color=style.MUTED, linestyle="--", linewidth=1)
         sheet.points(ax, own, "value", "score", hue="dataset", order=order)
-        ax.set_ylabel("")
-        depth = own[own["score"] == SCORE_TITLES["depth"]].groupby("dataset")["value"].mean()
+        ax.set_xlabel(VALUES[question])
+        depth = own[own["score"] == "depth"].groupby("dataset", sort=False)["value"].mean()
         said += [f"{number(mean)} for {question} on {name}" for name, mean in depth.items()]
     return f"Prediction depth has {joined(said)}."
 

@@ -7,7 +7,7 @@ from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, COURSE, s
 from depthlens.chapters.section import Section
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
-from depthlens.prose import count, joined, percent
+from depthlens.prose import joined, percent
 from depthlens.sweep import grid
 
 STRATEGIES = {"depth": "Deepest first", "margin": "Smallest margin first", "random": "By lot"}
@@ -108,8 +108,8 @@ def ahead(labelling):
 
 @section.figure(
     "Which images to label first",
-    shows="Above: accuracy on test images by the number of labels · below: how far it is ahead of "
-    "drawing lots, seed by seed",
+    shows="Accuracy on test images by the number of labels · below: ahead of drawing lots, seed by "
+    "seed",
     alt="Lines of test accuracy by the number of labelled images, one a strategy; below them the "
     "difference to drawing lots.",
 )
@@ -122,16 +122,13 @@ def labelling(sheet, labelling, ahead):
         rows, leads = (table[table["dataset"] == dataset] for table in (labelling, ahead))
         sheet.lines(above, rows, "n_labelled", "accuracy", hue="strategy")
         sheet.fit(above, rows, ["strategy", "n_labelled"], "accuracy")
-        sheet.lines(below, leads, "n_labelled", "ahead", hue="strategy", err_style="bars")
+        sheet.lines(below, leads, "n_labelled", "ahead", hue="strategy")
         below.axhline(0, color=style.MUTED, linestyle="--", linewidth=1)
         above.set_title(dataset)
-        last = rows[rows["n_labelled"] == rows["n_labelled"].max()]
-        means = last.groupby("strategy")["accuracy"].mean()
-        of_each = [f"{percent(mean, 1)} {STRATEGIES[name].lower()}" for name, mean in means.items()]
-        said.append(
-            f"on {dataset} with {count(last['n_labelled'].iloc[0])} labels {joined(of_each)}"
-        )
-    return f"The accuracy is {'; '.join(said)}."
+        means = areas(rows).mean()[list(STRATEGIES)]
+        each = [f"{percent(mean, 1)} {STRATEGIES[name].lower()}" for name, mean in means.items()]
+        said.append(f"on {dataset} {joined(each)}")
+    return f"The mean accuracy along the curve is {'; '.join(said)}."
 
 
 section.table(

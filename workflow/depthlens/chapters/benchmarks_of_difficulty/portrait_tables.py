@@ -8,9 +8,9 @@ from scipy import stats
 from depthlens.ledger import NotTestableError
 
 
-def of_first_architecture(table: pd.DataFrame) -> pd.DataFrame:
+def first(portraits: pd.DataFrame) -> pd.DataFrame:
     """The rows of the architecture that the table begins with, which claims are about."""
-    return table[table["architecture"] == table["architecture"].iloc[0]]
+    return portraits[portraits["architecture"] == portraits["architecture"].iloc[0]]
 
 
 def networks(table: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]:

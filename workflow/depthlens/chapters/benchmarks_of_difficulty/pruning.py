@@ -145,32 +145,40 @@ def depth_chooses_as_well_as_el2n(pruning):
     return sum(differences) / len(known)
 
 
+@section.derived
+def with_fewest(pruning):
+    """Fewest of a class as means over seeds, which stand in the table as keys do."""
+    choice = ["dataset", "score", "direction", "balanced", "share"]
+    fewest = pruning.groupby(choice)["fewest_of_a_class"].transform("mean")
+    return pruning.assign(fewest=fewest, balanced=pruning["balanced"].astype(bool))
+
+
 @section.figure(
     "What to keep, when not every image is trained on",
-    shows="Accuracy on test images by the share of training images kept, equally many steps for "
-    "every share · dotted: all images · diamonds: classes in balance",
+    shows="Accuracy on test images by the share of training images kept, with as many steps\n"
+    "Dotted: all images · diamonds: classes in balance",
     alt="Lines of test accuracy over the share of images that is kept, one a score and one for "
     "keeping by lot; the hardest kept on the left and the easiest on the right.",
 )
-def pruning(sheet, pruning):
+def pruning(sheet, pruning, with_fewest):
     sheet.facts.append(sizes(pruning))
     datasets, ways = sheet.levels(pruning, "dataset"), ("hardest", "easiest")
     axes = sheet.axes(2.7 * len(datasets), rows=len(datasets), columns=2, sharex=True, sharey="row")
-    balanced = pruning["balanced"].astype(bool)
     for row, dataset in zip(axes, datasets, strict=True):
-        own = pruning[pruning["dataset"] == dataset]
+        own = with_fewest[with_fewest["dataset"] == dataset]
         for ax, way in zip(row, ways, strict=True):
-            lines = own[own["direction"].isin([way, "random"]) & ~balanced]
+            lines = own[own["direction"].isin([way, "random"]) & ~own["balanced"]]
             sheet.lines(ax, lines, "share", "accuracy", hue="score")
-            diamonds = own[(own["direction"] == way) & balanced].groupby(["score", "share"])
-            for (score, share), mean in diamonds["accuracy"].mean().items():
+            diamonds = own[(own["direction"] == way) & own["balanced"]]
+            means = diamonds.groupby(["score", "share"])["accuracy"].mean()
+            for (score, share), mean in means.items():
                 colour = sheet.colours(lines, "score")[COLUMNS["score"].write(score)]
                 ax.plot(share, mean, "D", color=colour, markerfacecolor="white")
             whole = own.loc[own["direction"] == "all", "accuracy"].mean()
             ax.axhline(whole, color=style.INK, linestyle=":", linewidth=1)
             ax.set_title(f"{dataset} · {WAYS[way]} are kept")
             sheet.fit(ax, own, ["direction", "score", "share", "balanced"], "accuracy")
-    plain = pruning[~balanced & (pruning["direction"] != "all")]
+    plain = with_fewest[~with_fewest["balanced"] & (with_fewest["direction"] != "all")]
     means = plain.groupby(["dataset", "share", "direction"], sort=False)["accuracy"].mean()
     said = [
         f"on {dataset} with {percent(share)} of the images "
@@ -179,13 +187,6 @@ def pruning(sheet, pruning):
         if share in (plain["share"].min(), plain["share"].max())
     ]
     return f"Accuracy, mean over the scores: {'; '.join(said)}."
-
-
-@section.derived
-def with_fewest(pruning):
-    choice = ["dataset", "score", "direction", "balanced", "share"]
-    fewest = pruning.groupby(choice)["fewest_of_a_class"].transform("mean")
-    return pruning.assign(fewest=fewest, balanced=pruning["balanced"].astype(bool))
 
 
 section.table(

@@ -1,12 +1,14 @@
 """What is said about difficulty: how early do images settle, and what goes with depth?"""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
 from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
+    first,
     networks,
-    of_first_architecture,
     rank_correlation,
 )
 from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, SAID, common, sizes
@@ -47,6 +49,8 @@ section = Section(
         ),
         "place": Column("share of the network's multiply-accumulates that are made", share=True),
         "settled": Column("images settled", share=True),
+        "statement": Column("what is said"),
+        "threshold": Column("claimed"),
     },
 )
 section.sweep(
@@ -61,10 +65,7 @@ section.sweep(
 )
 
 
-@section.derived
-def first(portraits):
-    """The networks that claims are about."""
-    return of_first_architecture(portraits)
+section.derived(first)
 
 
 def of_networks(first, measure):
@@ -79,19 +80,9 @@ def settled(rows, share):
 
 
 def error_ratio(rows, depths):
-    """Error rate of the deepest images of a network over that of the shallowest.
+    """Error rate of a network's images of the last two depths over that of the first two.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of one network.
-    depths : list of int
-        All that occur in the networks compared, ascending: the last two are deep.
-
-    Raises
-    ------
-    NotTestableError
-        If the two sets meet, one has no image, or no shallow image is wrong.
+    `depths` ascend: all that occur in the networks compared.
     """
     if len(depths) < 4:
         raise NotTestableError("too few depths occur to tell deep from shallow")
@@ -106,11 +97,10 @@ def error_ratio(rows, depths):
 
 def correlation(rows, name):
     """Rank correlation of depth with another measure of a network's images; harder is larger."""
-    values = rows.get(name)
     if name == "random":
         drawn = np.random.default_rng([int(rows["seed"].iloc[0]), 72]).random(len(rows))
-        values = pd.Series(drawn, index=rows.index)
-    return HARDER[name] * rank_correlation(rows["depth"], values, NAMES[name])
+        rows = rows.assign(random=drawn)
+    return HARDER[name] * rank_correlation(rows["depth"], rows[name], NAMES[name])
 
 
 def claim(statement, measure, **bounds):
@@ -136,7 +126,7 @@ def follows(name, what):
     at_most=0.9,
 )
 def most_settle_in_the_first_fifth(first):
-    return of_networks(first, lambda rows: settled(rows, FIFTH))
+    return of_networks(first, partial(settled, share=FIFTH))
 
 
 @claim(
@@ -152,17 +142,17 @@ def few_need_almost_all(first):
 
 @follows("forgetting events", "how often an image is forgotten")
 def depth_follows_forgetting(first):
-    return of_networks(first, lambda rows: correlation(rows, "forgetting_events"))
+    return of_networks(first, partial(correlation, name="forgetting_events"))
 
 
 @follows("output margin", "the smallness of the output margin")
 def depth_follows_margin(first):
-    return of_networks(first, lambda rows: correlation(rows, "output_margin"))
+    return of_networks(first, partial(correlation, name="output_margin"))
 
 
 @follows("GraNd", "the length of the gradient early in training")
 def depth_follows_gradients(first):
-    return of_networks(first, lambda rows: correlation(rows, "grand"))
+    return of_networks(first, partial(correlation, name="grand"))
 
 
 @claim(
@@ -174,26 +164,24 @@ def depth_follows_gradients(first):
 )
 def deep_are_often_wrong(first):
     depths = sorted(set(first["depth"]))
-    return of_networks(first, lambda rows: error_ratio(rows, depths))
+    return of_networks(first, partial(error_ratio, depths=depths))
 
 
 @section.derived
 def curves(first):
     """Share of the images that is settled, by dataset, seed and place in the network."""
-    tables = []
-    for dataset, rows in first.groupby("dataset", sort=False):
-        places = sorted({0.0, 1.0, *rows["computation"]})
-        tables += [
-            {"dataset": dataset, "seed": seed, "place": place, "settled": settled(own, place)}
-            for _, seed, own in networks(rows)
-            for place in places
-        ]
-    return pd.DataFrame(tables)
+    places = first.groupby("dataset")["computation"].agg(lambda values: {0.0, 1.0, *values})
+    rows = [
+        (dataset, seed, place, settled(own, place))
+        for dataset, seed, own in networks(first)
+        for place in sorted(places[dataset])
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "seed", "place", "settled"])
 
 
 @section.figure(
     "How much of the network images need",
-    shows="Test images whose class no later probe changes · dots: probes · grey: what is said, 60 "
+    shows="Test images whose class no later probe changes · dots: probes\nGrey: what is said, 60 "
     "to 90 % by the first fifth, 90 to 99 % by nine tenths",
     alt="Rising steps, one colour a dataset, with grey boxes where they are said to be.",
 )
@@ -207,13 +195,11 @@ def settled_by_computation(sheet, first, curves):
     ax.set(xlim=(-0.01, 1.01), ylim=(0, 1.02))
     said = []
     for dataset, rows in first.groupby("dataset", sort=False):
-        early, late = (
-            np.mean(of_networks(rows, lambda own, share=share: settled(own, share)))
-            for share in (FIFTH, ALMOST_ALL)
-        )
+        early = np.mean(most_settle_in_the_first_fifth(rows))
+        late = np.mean(few_need_almost_all(rows))
         said.append(
             f"on {dataset} {percent(early, 1)} are settled in the first fifth and "
-            f"{percent(1 - late, 1)} need more than nine tenths"
+            f"{percent(late, 1)} need more than nine tenths"
         )
     return f"Of the test images, {'; '.join(said)}."
 
@@ -242,24 +228,37 @@ def what_depth_follows(sheet, first, correlations):
     sheet.facts.append(sizes(first))
     ax = sheet.axes(2.8)
     ax.axvline(BOUND, color=style.ALERT, linestyle=":", linewidth=1.2)
-    rows = correlations.assign(measure=correlations["measure"].map(NAMES))
-    sheet.points(ax, rows, "correlation", "measure", hue="dataset", order=list(NAMES.values()))
-    ax.set(ylabel="", xlim=(min(-0.2, ax.get_xlim()[0]), 1))
-    ax.grid(axis="x")
-    shown = correlations[correlations["measure"] != "random"]
-    means = shown.groupby(["dataset", "measure"], sort=False)["correlation"].mean().unstack()
+    sheet.points(ax, correlations, "correlation", "measure", hue="dataset")
+    ax.set_xlim(min(-0.2, ax.get_xlim()[0]), 1)
+    means = correlations.groupby(["dataset", "measure"], sort=False)["correlation"].mean()
     said = [
         f"on {dataset} "
-        + joined([f"{NAMES[name]} {number(value)}" for name, value in row.dropna().items()])
-        for dataset, row in means.iterrows()
+        + joined([f"{NAMES[name]} {number(value)}" for (_, name), value in own.dropna().items()])
+        for dataset, own in means.drop("random", level=1).groupby(level=0, sort=False)
     ]
     return f"Rank correlation with depth: {'; '.join(said)}."
 
 
+@section.derived
+def found(first):
+    """What every claim is about, a row a network; one without a value where there is none."""
+    rows = []
+    for dataset, own in first.groupby("dataset", sort=False):
+        for declared in section.claims.values():
+            try:
+                values = declared.measure(own)
+            except NotTestableError:
+                values = [np.nan]
+            claim = declared.claim
+            about = (dataset, claim.statement, str(claim.threshold))
+            rows += [(*about, *each) for each in zip(own["seed"].unique(), values, strict=False)]
+    return pd.DataFrame(rows, columns=["dataset", "statement", "threshold", "seed", "found"])
+
+
 section.table(
     "sayings",
-    "Rank correlation of depth with other measures of test images, mean over seeds",
-    lambda correlations: correlations,
-    keys=["dataset", "measure"],
-    values=["correlation"],
+    "What is said about difficulty, and what was found",
+    lambda found: found,
+    keys=["dataset", "statement", "threshold"],
+    values=["found"],
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import count, percent, some
 from depthlens.scores.catalogue import SCORES
@@ -19,7 +20,8 @@ DEPTHS = {
 SCORE_TITLES = DEPTHS | {score.name: score.title for score in SCORES} | {"random": "Random"}
 COLUMNS = {
     "dataset": Column("dataset"),
-    "score": Column("score", SCORE_TITLES.__getitem__),
+    # The others are in the palette's colours.
+    "score": Column("score", SCORE_TITLES.__getitem__, {"random": style.MUTED}),
     "rate": Column("share of wrong labels", percent, share=True),
     "auroc": Column("AUROC", bounds=(0, 1)),
     "auprc": Column("average precision"),

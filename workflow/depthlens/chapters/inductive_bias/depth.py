@@ -181,10 +181,9 @@ def depth_of_edges(sheet, depth_of_edges, by_depth, error_rates):
     answers = {"right": style.RIGHT, "wrong": style.WRONG}
     sheet.legend(handles=[Patch(color=colour, label=name) for name, colour in answers.items()])
     counts = pd.crosstab(*(depth for _, depth in depths.paired(depth_of_edges).items()))
-    sns.heatmap(
-        np.sqrt(counts), ax=axes[-1], cmap="Blues", cbar=False, annot=counts, fmt="d",
-        annot_kws={"size": 6.5}, mask=counts == 0,
-    )  # fmt: skip
+    if counts.size:
+        look = {"annot_kws": {"size": 6.5}, "cmap": "Blues", "cbar": False, "mask": counts == 0}
+        sns.heatmap(np.sqrt(counts), ax=axes[-1], annot=counts, fmt="d", **look)
     axes[-1].invert_yaxis()
     axes[-1].tick_params("y", rotation=0)
     axes[-1].set(title="The same images", xlabel="depth, MLP", ylabel=f"depth, {NETWORKS['cnn']}")

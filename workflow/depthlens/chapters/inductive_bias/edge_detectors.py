@@ -88,7 +88,7 @@ def detectors_sobel_hurt_with_many(both):
 @section.figure(
     "Edge detectors set by hand",
     shows="Above: accuracy on validation images · below: detectors minus learned filters, seed by "
-    "seed · right: their weights",
+    "seed · right: weights",
     alt="Three lines of validation accuracy by the number of training images, one a way to get the "
     "first filters; below them two lines of the difference to learned filters, with a line at "
     "zero; on the right the detectors as small grids of weights.",

@@ -150,12 +150,15 @@ def matching(sheet, all_sizes):
     ax.hlines(cnn, cnn.index, rows["images"].max(), color=colour, linestyle=":", linewidth=1)
     found = needed(all_sizes)
     never = int(found["fewest"].isna().sum())
-    rest = f"; in {some(never, 'seed')} no number was enough, which counts as twice the most"
+    needs = f"The MLP needs {number(found['times'].mean(), 1)} times as many to do as well"
+    if never == len(found):
+        needs = "The MLP does as well with none"
+    elif never:
+        needs += f"; in {some(never, 'seed')} no number was enough, which counts as twice the most"
     return (
         f"With {some(found['middle'].iloc[0], 'training image')} a class the {NETWORKS['cnn']} "
-        f"gets {percent(found['accuracy'].mean(), 1)} of the validation images right. The MLP "
-        f"needs {number(found['times'].mean(), 1)} times as many to do as well, in the mean over "
-        f"seeds{rest if never else ''}."
+        f"gets {percent(found['accuracy'].mean(), 1)} of the validation images right, in the mean "
+        f"over seeds. {needs}."
     )
 
 
