@@ -138,7 +138,7 @@ def _linear_and_positive(network: nn.Module) -> nn.Module:
 class _GlobalMean(nn.Module):
     """A pooling all of whose units see everything."""
 
-    def __init__(self, size: int | None | tuple[int | None, int | None]) -> None:
+    def __init__(self, size: int | tuple[int | None, int | None] | None) -> None:
         super().__init__()
         self._size = size if isinstance(size, tuple | list) else (size, size)
 
