@@ -86,6 +86,11 @@ onstart:
             "another snakemake works in this folder; wait for it, or work in another "
             "with --directory"
         )
+    if MAIN and workflow.touch:
+        raise WorkflowError(
+            "--touch says that jobs have run which did not, and dates count for nothing here; "
+            "snakemake -n shows what has to be made again, depthlens why says why"
+        )
 
 
 onsuccess:

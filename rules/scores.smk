@@ -135,6 +135,8 @@ else:
                 card.files,
             log:
                 f"results/{card.dataset}/{card.model}/logs/pull.log",
+            benchmark:
+                f"results/{card.dataset}/{card.model}/benchmarks/pull.tsv"
             conda:
                 "../envs/depthlens.yaml"
             # DVC keeps other processes out.

@@ -95,6 +95,8 @@ else:
                 study.checkpoint_files(run),
             log:
                 f"{run.folder}/logs/pull.log",
+            benchmark:
+                f"{run.folder}/benchmarks/pull.tsv"
             conda:
                 "../envs/depthlens.yaml"
             # DVC keeps other processes out.

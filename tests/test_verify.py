@@ -1,5 +1,6 @@
 """What `depthlens verify` makes of files, records, and what files say of themselves."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -62,6 +63,21 @@ def test_a_file_that_speaks_of_other_inputs_than_its_record_is_named(study):
     assert verify(study).differences == [
         "results/depth.parquet: says that it was made from another data/images.parquet"
     ]
+
+
+def test_a_file_that_speaks_of_another_config_than_its_record_is_named(study):
+    """As of a study in which a job was said to have run that did not."""
+    path = "results/depth.parquet"
+    about = {"config": {"n_neighbors": 10, "seed": 1}, "inputs": {}}
+    tables.write(path, {"example_id": np.arange(3)}, about)
+    made = {path: Output(tables.sha256(path), 1)}
+    for n_neighbors, differences in (
+        (10, []),
+        (7, [f"{path}: says that it was made with another n_neighbors"]),
+    ):
+        params = (repr(json.dumps({"n_neighbors": n_neighbors, "memory": 1})),)
+        records.write(Record(Job("test", "command", params, (), (path,), ""), made))
+        assert verify(study).differences == differences
 
 
 def test_what_was_never_recorded_cannot_be_verified(study):

@@ -576,7 +576,7 @@ def test_what_preprocess_raises_is_one_line_with_its_place():
 
 
 def test_a_fault_of_ours_stays_a_traceback(monkeypatch):
-    def broken(output):
+    def broken(*_):
         raise KeyError("ours")
 
     # As if it stood in the package.

@@ -6,17 +6,21 @@ import pytest
 from depthlens.measuring import suspicion
 
 
-def test_contradiction_is_the_margin_of_the_strongest_other_class(monkeypatch):
-    monkeypatch.setattr(suspicion, "_VALUES_AT_ONCE", 3)  # one example at a time
-    totals = np.zeros((4, 3), np.float32)
+def test_contradiction_is_the_margin_of_the_strongest_other_class():
     near = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 2, 2], [0, 1, 2, 2]])
-    suspicion.contradict(totals, near)
     by_hand = [[-4, 4, 4], [-2, 2, 3], [2, 0, 0], [1, 1, -1]]
-    np.testing.assert_array_equal(totals * 4, by_hand)
+    np.testing.assert_array_equal(suspicion.contradictions(near, 3) * 4, by_hand)
     weights = np.array([[1, 1, 1, 1], [0, 0, 0, 0], [0.5, 0.5, 1, 0], [0, 1, 1, 1]])
-    suspicion.contradict(totals, near, weights)
-    added = np.array([[-1, 1, 1], [0, 0, 0], [1 / 2, 0, 0], [2 / 3, 1 / 3, -1 / 3]])
-    np.testing.assert_allclose(totals, np.array(by_hand) / 4 + added, rtol=1e-6)
+    by_hand = [[-1, 1, 1], [0, 0, 0], [1 / 2, 0, 0], [2 / 3, 1 / 3, -1 / 3]]
+    np.testing.assert_allclose(suspicion.contradictions(near, 3, weights), by_hand, rtol=1e-6)
+
+
+def test_a_label_is_judged_by_the_mean_over_probes(monkeypatch):
+    monkeypatch.setattr(suspicion, "_VALUES_AT_ONCE", 3)  # one example at a time
+    near = [np.array([[0, 0], [1, 1]]), np.array([[0, 1], [1, 2]])]
+    found = suspicion.judge(near, np.array([0, 2]), 3)
+    np.testing.assert_array_equal(found.suspicion, [-0.5, 0.5])  # (-1 + 0) / 2, (1 + 0) / 2
+    assert found.suggested.tolist() == [0, 1]
 
 
 def test_equal_images_have_one_vote_and_none_on_themselves():
@@ -35,18 +39,16 @@ def made(n: int, wrong: float, n_classes: int = 5):
     truth = random.integers(0, n_classes, n)
     votes = random.dirichlet(np.ones(n_classes), n)
     votes[np.arange(n), truth] += 3 * random.beta(2, 1, n)
-    totals = np.zeros((n, n_classes), np.float32)
-    suspicion.contradict(totals, np.tile(np.arange(n_classes), (n, 1)), votes)
     is_wrong = random.random(n) < wrong
     labels = np.where(is_wrong, (truth + random.integers(1, n_classes, n)) % n_classes, truth)
-    return totals, labels, is_wrong
+    near = [np.tile(np.arange(n_classes), (n, 1))]
+    return suspicion.judge(near, labels, n_classes, weights=[votes]), is_wrong
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.1])
 def test_a_threshold_flags_and_finds_what_it_says(share):
-    totals, labels, is_wrong = made(20_000, share)
-    threshold = suspicion.calibrated(totals, labels)
-    flagged = suspicion.flagged(totals, labels, threshold.value)
+    judged, is_wrong = made(20_000, share)
+    flagged, threshold = judged.suspect, judged.threshold
     assert 0 < flagged[~is_wrong].mean() < 1.5 * suspicion.RIGHT_FLAGGED
     assert threshold.right_flagged <= suspicion.RIGHT_FLAGGED
     assert threshold.wrong == pytest.approx(share, abs=0.02)
@@ -57,13 +59,12 @@ def test_a_threshold_flags_and_finds_what_it_says(share):
 
 def test_no_label_is_flagged_for_one_that_is_contradicted_as_much():
     # One probe for each class: every label has suspicion 1/3, and none is better.
-    totals = np.full((1, 3), 1 / 3, np.float32)
-    assert not suspicion.flagged(totals, np.array([0]), 0).any()
+    near = [np.full((1, 2), label) for label in range(3)]
+    assert not suspicion.judge(near, np.array([0]), 3).suspect.any()
 
 
 @pytest.mark.parametrize("n", [1, 2, 30])
 def test_few_examples_have_a_threshold_too(n):
-    totals, labels, _ = made(n, 0.5)
-    threshold = suspicion.calibrated(totals, labels)
+    threshold = made(n, 0.5)[0].threshold
     assert np.isfinite(threshold).all()
     assert -1 <= threshold.value <= 1

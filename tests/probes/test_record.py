@@ -274,6 +274,40 @@ def test_what_does_not_follow_the_images_is_left_out_of_children_with_a_line(cap
     ]
 
 
+def test_of_several_tensors_the_first_that_follows_the_images_is_read():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(6, 6)
+
+        def forward(self, pixels, patches):
+            pixels = self.linear(pixels)
+            return pixels, (None, patches + pixels.unflatten(0, (-1, 2)).flatten(1))
+
+    class Nested(nn.Module):
+        """As Transformer in Transformer: pixels of every patch, and patches of every image."""
+
+        def __init__(self):
+            super().__init__()
+            self.one, self.two, self.head = Block(), Block(), nn.Linear(12, 3)
+
+        def forward(self, images):
+            pixels, (_, patches) = self.one(images.unflatten(1, (2, 6)).flatten(0, 1), images)
+            return self.head(self.two(pixels, patches)[1][1])
+
+    network, images = Nested(), torch.rand(4, 12)
+    points = plan(network, "children", images)
+    assert [(point.module, point.place) for point in points[1:]] == (
+        [("one", 1), ("two", 1), ("head", 0)]
+    )
+    with Recorder(network, points, dtype=torch.float32, prepare=lambda x: x) as recorder:
+        logits, (_, first, second, _) = recorder(images)
+    with torch.no_grad():
+        by_hand = images + network.one.linear(images.reshape(8, 6)).view(4, 12)
+        torch.testing.assert_close(first, by_hand)
+        torch.testing.assert_close(network.head(second), logits)
+
+
 def test_logits_of_images_in_the_second_axis_are_refused():
     network = nn.Sequential(nn.Linear(4, 3))
     network.register_forward_hook(lambda *inputs_and_output: inputs_and_output[-1].T)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,16 +34,54 @@ def make(path: str, content: bytes, **job: object) -> None:
     finish({path: content}, **job)
 
 
-def finish(outputs: dict[str, bytes], *, rule: str, inputs=None, params=("'0123456789abcdef'",)):
-    """What is there after a job: its outputs, then what Snakemake remembers of it."""
-    read = tuple(sorted((name, sha256(made)) for name, made in (inputs or {}).items()))
-    job = Job(rule, "command", tuple(params), read, (f"logs/{rule}",), "")
+def finish(outputs: dict[str, bytes], *, rule: str, **about: object) -> None:
+    """What is there after a job: its log, its outputs, its benchmark, and Snakemake's memory.
+
+    Snakemake writes down that a job has begun after it has, when the log may be there already.
+    """
+    place(f"results/logs/{rule}.log", b"")
+    time.sleep(0.01)
+    began = place("now", b"").stat().st_mtime
     for path, content in outputs.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(content)
+        place(path, content)
+    place(f"results/benchmarks/{rule}.tsv", b"")
+    remember(outputs, rule=rule, began=began, **about)
+
+
+def touch(outputs: list[str], *, rule: str, **about: object) -> None:
+    """What `snakemake --touch` leaves: new dates, a log where there was none, and memory."""
+    time.sleep(0.01)
+    began = place("now", b"").stat().st_mtime
+    for path in (*outputs, f"results/benchmarks/{rule}.tsv"):
+        if Path(path).exists():
+            os.utime(path)
+    if not (log := Path(f"results/logs/{rule}.log")).exists():
+        place(log, b"")
+    remember(outputs, rule=rule, began=began, **about)
+
+
+def fail(outputs: dict[str, bytes], *, rule: str, **about: object) -> None:
+    """A job that failed: no benchmark, and what --keep-incomplete leaves of its outputs."""
+    time.sleep(0.01)
+    log = place(f"results/logs/{rule}.log", b"no")
+    for path, content in outputs.items():
+        place(path, content) if content else Path(path).unlink(missing_ok=True)
+    remember(outputs, rule=rule, began=log.stat().st_mtime, **about)
+
+
+def remember(outputs, *, rule: str, began: float, inputs=None, params=("'0123456789abcdef'",)):
+    """What Snakemake remembers of a job, whether it ran or not."""
+    read = tuple(sorted((name, sha256(made)) for name, made in (inputs or {}).items()))
+    job = Job(rule, "command", tuple(params), read, (f"results/logs/{rule}.log",), "")
     time.sleep(0.01)  # the clock of a file system ticks
     for path in outputs:
-        snakemake.write(path, job)
+        snakemake.write(path, job, made=began)
+
+
+def place(path: str | Path, content: bytes) -> Path:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(content)
+    return Path(path)
 
 
 def sha256(content: bytes) -> str:
@@ -226,6 +265,106 @@ def test_a_job_that_ran_again_with_equal_bytes_has_a_new_record():
     assert found.job.params == ("'{\"seed\": 2}'",)
 
 
+def recorded(path: str) -> tuple[str, ...]:
+    """Params of the job that the record of an output names."""
+    return next(record.job.params for record in records.read() if path in record.outputs)
+
+
+def test_every_rule_keeps_a_log_and_a_benchmark_under_the_same_name(repository):
+    for path in (repository / "rules").glob("*.smk"):
+        rules = re.split(r"^ *(?:rule:|rule \w+:)$", path.read_text(), flags=re.MULTILINE)[1:]
+        for rule in rules:
+            if re.search(r"^ *output:$", rule, re.MULTILINE):
+                (log,) = re.findall(r"^ *log:\n *f?\"(.*)\",$", rule, re.MULTILINE)
+                (benchmark,) = re.findall(r"^ *benchmark:\n *f?\"(.*)\"$", rule, re.MULTILINE)
+                assert benchmark == log.replace("logs/", "benchmarks/").replace(".log", ".tsv")
+
+
+@pytest.mark.parametrize("folder", ["where it ran", "a clone"])
+def test_touching_a_file_makes_no_record(folder):
+    journal.settle()
+    before = recorded("data/images")
+    if folder == "a clone":  # neither logs nor benchmarks are in git
+        forget()
+        shutil.rmtree("results/logs")
+        shutil.rmtree("results/benchmarks")
+        journal.settle()
+    touch(["data/images"], rule="images", params=("'{\"seed\": 2}'",))
+    for _ in range(2):
+        assert journal.settle() == ({}, [])
+        assert recorded("data/images") == before
+        assert snakemake.read().jobs["data/images"].params == before
+
+
+def test_touching_everything_does_not_vouch_for_a_file_that_was_copied_there():
+    journal.settle()
+    change("data/images", b"other!")
+    journal.settle()
+    touch(["data/images"], rule="images", params=("'{\"seed\": 1}'",))
+    touch(["results/a", "results/b"], rule="depth", inputs={"data/images": b"other!"})
+    place("results/new", b"new")
+    touch(["results/new"], rule="figure", inputs={"data/images": b"other!"})
+    assert journal.settle().unusable == {
+        "data/images": "its bytes have changed",
+        "results/a": "it was made from another data/images",
+        "results/b": "it was made from another data/images",
+        "results/new": "nothing says what made it",
+    }
+
+
+def test_touching_all_of_a_study_that_is_up_to_date_changes_nothing():
+    journal.settle()
+    before = {path: path.read_bytes() for path in Path("provenance").rglob("*.json")}
+    touch(["data/images"], rule="images", params=("'{\"seed\": 1}'",))
+    touch(["results/a", "results/b"], rule="depth", inputs={"data/images": b"images"})
+    assert journal.settle() == ({}, [])
+    assert {path: path.read_bytes() for path in Path("provenance").rglob("*.json")} == before
+
+
+def test_touching_a_temporary_file_that_is_gone_does_not_hide_that_its_job_has_changed():
+    finish({"results/shard": b"s"}, rule="forward", params=("'first'",))
+    Path("results/shard").unlink()
+    journal.settle()
+    touch(["results/shard"], rule="forward", params=("'second'",))
+    assert journal.settle().unusable == {"results/shard": "its job did not run to the end"}
+    assert "results/shard" in snakemake.read().marked
+
+
+def test_what_a_failed_job_leaves_is_not_made_by_it():
+    journal.settle()
+    fail({"data/images": b"half"}, rule="images", params=("'{\"seed\": 2}'",))
+    assert journal.settle().unusable["data/images"] == "its bytes have changed"
+    assert recorded("data/images") == ("'{\"seed\": 1}'",)
+
+
+def test_a_file_that_a_failed_job_left_missing_is_made_once():
+    """Snakemake remembers the failed job, which is equal to the one that then succeeds."""
+    fail({"results/new": b""}, rule="figure")
+    journal.settle()
+    make("results/new", b"new", rule="figure")
+    found = journal.settle()
+    assert found.unusable == {} and "results/new" in found.made
+    assert journal.settle() == ({}, [])
+
+
+def test_a_job_that_ran_again_with_other_bytes_is_recorded_with_those():
+    """As training on a GPU may, after --forcerun."""
+    journal.settle()
+    make("data/images", b"second", rule="images", params=("'{\"seed\": 1}'",))
+    assert "data/images" not in journal.settle().unusable
+    (record,) = (record for record in records.read() if record.job.rule == "images")
+    assert record.outputs["data/images"].sha256 == sha256(b"second")
+
+
+def test_new_dates_of_files_logs_and_benchmarks_do_not_count():
+    journal.settle()
+    shutil.rmtree("provenance")
+    time.sleep(0.01)
+    for path in (*Path("data").rglob("*"), *Path("results").rglob("*")):
+        os.utime(path)
+    assert journal.settle().unusable == {}
+
+
 def test_whoever_pulled_a_file_did_not_make_it():
     journal.settle()
     make("data/images", b"images", rule="pull_images", params=())
@@ -266,9 +405,11 @@ def test_a_damaged_journal_costs_a_look_at_every_file_and_no_more(content):
     assert journal.settle().unusable == {}
 
 
-def test_a_half_written_memory_counts_as_none():
+@pytest.mark.parametrize("memory", ['{"rule": "dep', None])
+def test_a_memory_that_is_half_written_or_cleaned_up_counts_as_none(memory):
     journal.settle()
-    snakemake.record_file("results/a").write_text('{"rule": "dep')
+    file = snakemake.record_file("results/a")
+    file.write_text(memory) if memory else file.unlink()
     assert journal.settle().unusable == {}
     assert snakemake.read().jobs["results/a"].rule == "depth"
 

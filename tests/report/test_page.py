@@ -62,6 +62,9 @@ def example(**changes):
     )
     return Page(
         title="Report",
+        probes="children",
+        n_neighbors=7,
+        metric="cosine",
         ensembles=[ensemble],
         runs=[section],
         scores=Table(id="table-scores", caption="Scores", columns=["score"], rows=[[Cell("x")]]),
@@ -179,6 +182,12 @@ def test_galleries_are_embedded_as_pixels_and_charts_as_vectors(tmp_path, monkey
     # Beyond what a page may weigh the smaller file wins.
     monkeypatch.setattr(page, "MOST_VECTOR_BYTES", 50)
     assert page.figure_sources(stems)[1].startswith("data:image/png")
+
+
+def test_the_page_says_what_a_depth_counts():
+    said = " ".join(page.render(example()).split())
+    assert "A depth here counts the probes of a network (<code>children</code>;" in said
+    assert "with 7 neighbours by cosine distance" in said and "Relative depth" in said
 
 
 def test_pages_that_another_command_makes_are_named_with_it_and_not_linked(tmp_path):

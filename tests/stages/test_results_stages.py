@@ -157,7 +157,12 @@ def write_report(tiny_run, scores, card, folder, **changes):
         **arguments,
         output_html=folder / "index.html",
         output_json=folder / "summary.json",
-        config={"figures": FIGURES_CFG, "study": {"datasets": ["shapes"]}},
+        config={
+            "figures": FIGURES_CFG,
+            "study": {"datasets": ["shapes"]},
+            "activations": {"probes": ["input", "layer?"]},
+            "knn": {"n_neighbors": 30, "metric": "cosine"},
+        },
     )
 
 
@@ -238,6 +243,23 @@ def test_summary_counts_what_the_table_of_depths_holds(made, tiny_run):
     counted = [row["n"] for row in found["depths"]]
     assert counted == np.bincount(depth, minlength=len(tiny_run.probe_names) + 1).tolist()
     assert found["mean_depth"] == pytest.approx(depth.mean(), rel=1e-5)
+
+
+def test_headline_numbers_are_scalars(made, tiny_run):
+    headline = json.loads((made / "summary.json").read_text(encoding="utf-8"))["headline"]
+    right = {
+        split: tables.read(tiny_run.predictions(split)).to_pandas().eval("prediction == label")
+        for split in ("train", "test")
+    }
+    depth = tables.read(tiny_run.depth("test"))["depth"].to_numpy()
+    assert headline["shapes"]["resnet18"]["seed1"] == pytest.approx(
+        {
+            "train_accuracy": right["train"].mean(),
+            "test_accuracy": right["test"].mean(),
+            "mean_depth": depth.mean(),
+        },
+        rel=1e-5,
+    )
 
 
 def test_run_is_known_by_its_folders(tiny_run):

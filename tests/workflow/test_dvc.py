@@ -81,7 +81,19 @@ def test_what_dvc_keeps_is_what_a_clone_needs(published):
         assert f"{run.folder}/checkpoint.safetensors" in tracked
         assert f"{run.folder}/depth" in tracked
         assert not any("activations" in path for path in tracked)
-    assert json.loads(published.run("dvc", "metrics", "show", "--json").stdout)
+
+
+def test_dvc_compares_accuracies_and_mean_depths(published):
+    reports = published.folder / "reports/smoke"
+    shown = json.loads(published.run("dvc", "metrics", "show", "--json").stdout)
+    (run,) = json.loads((reports / "summary.json").read_text())["runs"]
+    names = ("train_accuracy", "test_accuracy", "mean_depth")
+    expected = {"tiny_shapes": {"resnet18": {"seed1": {name: run[name] for name in names}}}}
+    assert shown[""]["data"]["reports/smoke/summary.json"]["data"] == {"headline": expected}
+    plots = published.folder / "plots"
+    published.run("dvc", "plots", "show", "--out", str(plots))
+    drawn = {path.name for path in (reports / "figures").rglob("*.svg")}
+    assert {path.name.split("seed1_")[1] for path in plots.rglob("*.svg")} == drawn
 
 
 def test_another_machine_has_nothing_to_do(clone):

@@ -367,6 +367,18 @@ def test_a_file_from_nowhere_is_not_trusted(finished, tmp_path):
     assert f"{path} will be made again" in copy.plan()
 
 
+def test_touch_is_refused_and_makes_no_record_of_jobs_that_did_not_run(finished, tmp_path):
+    study = Copy(Path(shutil.copytree(finished.folder, tmp_path / "study")))
+    rewrite(study, lambda values: with_key(values, "knn.n_neighbors", 7))
+    records = study.folder / "provenance"
+    before = {path: path.read_bytes() for path in records.rglob("*.json")}
+    said = study.snakemake("--touch", check=False)
+    assert said.returncode and "--touch says that jobs have run" in said.stdout + said.stderr
+    study.snakemake("--touch", "--forceall", "--no-hooks")
+    assert study.planned() - {"all"} == following({"knn"}) | {"study_report"}
+    assert before == {path: path.read_bytes() for path in records.rglob("*.json")}
+
+
 def test_why_names_the_key_and_both_values(study):
     rewrite(study, lambda values: with_key(values, "knn.n_neighbors", 7))
     said = study.run("depthlens", "why", "reports/smoke/index.html").stdout

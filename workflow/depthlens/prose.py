@@ -44,6 +44,11 @@ def some(n: int, singular: str, plural: str | None = None) -> str:
     return f"{count(n)} {singular if n == 1 else plural or singular + 's'}"
 
 
+def of_depths(depth: float, n_probes: int) -> str:
+    """The scale of a depth: "of 12 at most; relative 0.25"."""
+    return f"of {n_probes} at most; relative {number(depth / n_probes)}"
+
+
 def joined(words: Sequence[str], last: str = "and") -> str:
     """ "a", "a and b", "a, b and c"."""
     words = list(words)

@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 def verify(study: Study) -> Verdict:
-    """Hold every artifact against its record, and what it says of its inputs against theirs.
+    """Hold every artifact against its record, in bytes and in what it says of how it was made.
 
     Raises
     ------
@@ -44,9 +44,13 @@ def verify(study: Study) -> Verdict:
         if there[path] != entry["sha256"]:
             differences.append(f"{path}: its bytes are not those that were recorded")
             continue
-        for name, digest in _claimed_inputs(path):
-            if entry["inputs"].get(name, digest) != digest:
-                differences.append(f"{path}: says that it was made from another {name}")
+        about, config = _words(path), entry["config"] or {}
+        for stated in about.get("inputs", {}).values():
+            if entry["inputs"].get(stated["path"], stated["sha256"]) != stated["sha256"]:
+                differences.append(f"{path}: says that it was made from another {stated['path']}")
+        for key, value in about.get("config", {}).items():
+            if config.get(key, value) != value:
+                differences.append(f"{path}: says that it was made with another {key}")
     absent = [path for path in recorded if path not in there]
     differences += [f"{path}: missing" for path in absent if path in study.targets]
     return Verdict(len(there), [path for path in absent if path not in study.targets], differences)
@@ -102,17 +106,14 @@ def _numbers(reports: Path) -> dict[str, dict]:
     return {f"{run['dataset']}/{run['model']}/seed{run['seed']}": run for run in runs}
 
 
-def _claimed_inputs(path: str) -> Iterator[tuple[str, str]]:
-    """Inputs and their SHA-256 as an artifact itself states them; nothing if it does not."""
+def _words(path: str) -> dict:
+    """What an artifact itself says of how it was made, as `tables.describe` has it, if anything."""
     if path.endswith(".parquet"):
-        about = tables.metadata(path)
-    elif path.endswith(".safetensors"):
-        try:
-            with safe_open(path, framework="numpy") as file:
-                about = json.loads((file.metadata() or {}).get("depthlens", "{}"))
-        except (SafetensorError, ValueError, OSError) as error:
-            raise ArtifactError(f"{path}: not a whole checkpoint ({error})") from None
-    else:
-        return
-    for stated in about.get("inputs", {}).values():
-        yield stated["path"], stated["sha256"]
+        return tables.metadata(path)
+    if not path.endswith(".safetensors"):
+        return {}
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return json.loads((file.metadata() or {}).get("depthlens", "{}"))
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ArtifactError(f"{path}: not a whole checkpoint ({error})") from None

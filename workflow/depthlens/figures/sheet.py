@@ -17,7 +17,7 @@ from depthlens.figures import plots, style
 from depthlens.figures.style import Drawing
 from depthlens.prose import joined, percent
 
-_LINE = 112
+_LINE = 117
 """characters of a line below the title"""
 _MOST_TICKS = 12
 _HEADING = "column of "

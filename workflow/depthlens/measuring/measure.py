@@ -175,7 +175,7 @@ def measure(
         _check_neighbours(n_neighbors, len(known.labels), leave_one_out=leave_one_out)
         copies = _copies(known, asked, leave_one_out=leave_one_out)
         found, features = [], feature_probe(points)
-        contradictions = np.zeros((len(asked.labels), n_classes), np.float32)
+        neighbours, weights = [], []
         for index, probe in enumerate(points):
             voters = known.points(index, metric)
             near = _neighbours(
@@ -191,15 +191,22 @@ def measure(
             found.append(vote(voted))
             if probe.name == features:
                 disagreement = (voted != asked.labels[:, None]).mean(1)
-            weights = None
+            neighbours.append(voted)
             if copies.exist:
-                weights = suspicion.weights_of_others(known.contents[near], asked.contents)
-            suspicion.contradict(contradictions, voted, weights)
+                weights.append(suspicion.weights_of_others(known.contents[near], asked.contents))
+    _, once = np.unique(np.stack([asked.contents, asked.labels]), axis=1, return_index=True)
+    judged = suspicion.judge(
+        neighbours,
+        asked.labels,
+        n_classes,
+        weights=weights or None,
+        counted=np.isin(np.arange(len(asked.labels)), once),
+    )
     return _table(
         asked,
         np.stack(found, axis=1),
         disagreement,
-        contradictions / np.float32(len(points)),
+        judged,
         copies,
         [probe.name for probe in points],
         about={
@@ -604,7 +611,7 @@ def _table(
     asked: _Recorded,
     knn: NDArray[np.integer],
     disagreement: NDArray[np.float64],
-    contradictions: NDArray[np.float32],
+    judged: suspicion.Judged,
     copies: _Copies,
     probes: list[str],
     *,
@@ -614,8 +621,6 @@ def _table(
     labels, logits = asked.labels, asked.logits
     prediction, kept = logits.argmax(1), class_type(logits.shape[1])
     depth = prediction_depth(knn, prediction)
-    _, once = np.unique(np.stack([asked.contents, labels]), axis=1, return_index=True)
-    threshold = suspicion.calibrated(contradictions[once], labels[once])
     columns = {
         "label": labels.astype(kept),
         "prediction": prediction.astype(kept),
@@ -629,14 +634,14 @@ def _table(
         "output_margin": outputs.output_margin(logits).astype(np.float32),
         "entropy": (outputs.entropy(logits) + 0.0).astype(np.float32),
         "knn_disagreement": disagreement.astype(np.float32),
-        "suspicion": contradictions[np.arange(len(labels)), labels],
-        "suggested": contradictions.argmin(1).astype(kept),
-        "suspect": suspicion.flagged(contradictions, labels, threshold.value),
+        "suspicion": judged.suspicion,
+        "suggested": judged.suggested.astype(kept),
+        "suspect": judged.suspect,
         "copies": copies.all.astype(np.int32),
         "copies_labelled_otherwise": copies.labelled_otherwise.astype(np.int32),
         **(_outputs(logits) if return_probabilities else {}),
         **dict(zip(probes, knn.T, strict=True)),
     }
     table = pd.DataFrame(columns)
-    table.attrs = {"probes": probes, **about, "threshold": threshold._asdict()}
+    table.attrs = {"probes": probes, **about, "threshold": judged.threshold._asdict()}
     return table

@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from depthlens.prose import count, number, percent, shortened, some
+from depthlens.prose import count, number, of_depths, percent, shortened, some
 from depthlens.report.page import Card, Cell, ExamplesPage, Gallery, Table, Thumbnail, image_source
 
 GALLERY = 24
@@ -84,7 +84,7 @@ def _cards(table: pd.DataFrame) -> list[Card]:
         Card(
             "mean depth",
             number(table["depth"].mean()),
-            f"of {last} at most; relative {number(table['relative_depth'].mean())}",
+            of_depths(table["depth"].mean(), last),
         ),
         Card(
             "suspect labels",

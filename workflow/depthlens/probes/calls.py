@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from depthlens.errors import StudyError
 from depthlens.probes import graphs
-from depthlens.probes.reductions import first_tensor
+from depthlens.probes.reductions import tensors
 
 
 @contextlib.contextmanager
@@ -95,11 +95,13 @@ def module_of(call: str) -> str:
 
 
 class Given(NamedTuple):
-    """Shapes of what a call gives, of its first tensor, for two images and for three."""
+    """Shapes of a tensor that a call gives, for two images and for three."""
 
     two: tuple[int, ...] | None = None
     """None for no tensor"""
     three: tuple[int, ...] | None = None
+    place: int = 0
+    """among all tensors that the call gives"""
 
     @property
     def axis(self) -> int | None:
@@ -109,14 +111,16 @@ class Given(NamedTuple):
         """
         if self.two is None or self.three is None or len(self.two) != len(self.three):
             return None
-        changes = [
-            axis
-            for axis, ends in enumerate(zip(self.two, self.three, strict=True))
-            if ends[0] != ends[1]
-        ]
+        ends = zip(self.two, self.three, strict=True)
+        changes = [axis for axis, (one, other) in enumerate(ends) if one != other]
         if len(changes) != 1 or (self.two[changes[0]], self.three[changes[0]]) != (2, 3):
             return None
         return changes[0]
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether there is something of each image."""
+        return self.axis is not None and len(self.two) > 1
 
 
 def trace(network: nn.Module, images: torch.Tensor) -> dict[str, Given]:
@@ -130,11 +134,10 @@ def trace(network: nn.Module, images: torch.Tensor) -> dict[str, Given]:
         What the network takes, on its device; one image is enough.
     """
     modes = [(module, module.training) for module in network.modules()]
-    shapes: list[dict[str, tuple[int, ...] | None]] = []
+    shapes: list[dict[str, list[tuple[int, ...]]]] = []
 
     def keep(call: str, output: object) -> None:
-        values = first_tensor(output)
-        shapes[-1][call] = None if values is None else tuple(values.shape)
+        shapes[-1][call] = [tuple(values.shape) for values in tensors(output)]
 
     try:
         with watch(evaluate(network), keep), torch.inference_mode():
@@ -145,4 +148,15 @@ def trace(network: nn.Module, images: torch.Tensor) -> dict[str, Given]:
         for module, training in modes:
             module.training = training
     two, three = shapes
-    return {call: Given(two.get(call), shape) for call, shape in three.items()}
+    # The network's own output is its logits: the first, and no other will do.
+    return {
+        call: _first_kept(two.get(call, []), given if call else given[:1])
+        for call, given in three.items()
+    }
+
+
+def _first_kept(two: Sequence[tuple], three: Sequence[tuple]) -> Given:
+    """The first tensor that can be kept, or else the first."""
+    # How many there are may depend on the images.
+    given = [Given(*ends, place) for place, ends in enumerate(zip(two, three, strict=False))]
+    return next((one for one in given if one.can_be_kept), given[0] if given else Given())

@@ -59,9 +59,10 @@ def receptive_fields(network: nn.Module, plan: Sequence[Probe], *, width: int) -
     """
     positive = _linear_and_positive(network)
     outputs: dict[str, torch.Tensor | None] = {}
+    places = {probe.module: probe.place for probe in plan}
 
     def keep(call: str, output: object) -> None:
-        outputs[call] = first_tensor(output)
+        outputs[call] = first_tensor(output, places.get(call, 0))
 
     generator = torch.Generator().manual_seed(0)
     channels = _channels(network)

@@ -36,6 +36,8 @@ class Probe(NamedTuple):
     """of the output, that follows the images"""
     gives_logits: bool = False
     """it is or holds the last linear layer that runs"""
+    place: int = 0
+    """of the tensor that is read, among all that the module gives"""
 
 
 def plan(network: nn.Module, probes: str | Sequence[str], images: torch.Tensor) -> list[Probe]:
@@ -82,16 +84,16 @@ def _plan(
     if probes in ("children", "blocks"):
         found = (_children if probes == "children" else _blocks)(network, calls)
         for name in found:
-            if not _can_be_kept(calls[name]):
+            if not calls[name].can_be_kept:
                 level = logging.INFO if calls[name].two is None else logging.WARNING
                 log.log(level, "not read: %s, whose output %s", name, _shapes(calls[name]))
-        kept = [_Point(name) for name in found if _can_be_kept(calls[name])]
+        kept = [_Point(name) for name in found if calls[name].can_be_kept]
         points = [_Point("input"), *kept, *[_Point("softmax")][: probes == "blocks"]]
     else:
         known = [name for name, _ in network.named_modules() if name]
         points = [point for asked in probes for point in _expand(asked, known, calls)]
         for name, _ in points:
-            if name in calls and not _can_be_kept(calls[name]):
+            if name in calls and not calls[name].can_be_kept:
                 raise StudyError(
                     f"activations.probes: the output of the module {name!r} "
                     f"{_shapes(calls[name])}; probe the block around it"
@@ -111,14 +113,11 @@ def _plan(
         kind, module = ("module", call) if call in calls else (call, "")
         plain = "-".join([*call.split("."), *filter(None, [reduction])])
         gives_logits = kind == "module" and f"{last}.".startswith(f"{module_of(module)}.")
-        axis = calls[call].axis or 0 if module else 0
+        given = calls[call] if module else Given()
         name = f"{index:0{width}d}-{plain}"
-        planned.append(Probe(name, kind, module, reduction, axis, gives_logits))
+        axis = given.axis or 0
+        planned.append(Probe(name, kind, module, reduction, axis, gives_logits, given.place))
     return planned
-
-
-def _can_be_kept(given: Given) -> bool:
-    return given.two is not None and given.axis is not None and len(given.two) > 1
 
 
 def _shapes(given: Given) -> str:
@@ -170,7 +169,7 @@ def _blocks(network: nn.Module, calls: Mapping[str, Given]) -> list[str]:
         if role in _KEPT:
             found.append(call)
             extends = role == "layer"
-        elif not found or not role or not _can_be_kept(calls[call]):
+        elif not found or not role or not calls[call].can_be_kept:
             continue
         elif extends and role == "follows":
             found[-1] = call

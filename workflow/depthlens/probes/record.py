@@ -69,7 +69,7 @@ class Recorder:
         logits : float32 tensor, shape (n, n_classes)
         activations : list of tensors, one a probe, shape (n, …) as the module gave it, but for
             the axis of the images, which comes first
-            Of a module that gives no single tensor, the first in what it gives: see
+            Of a module that gives no single tensor, the first that follows the images: see
             `reductions.first_tensor`. With a reduction, what is left by it, shape (n, features).
             `input` is the image as it was given, bytes as brightness in [0, 1]: repeating a grey
             channel for the network multiplies all distances by √3 and changes no neighbour.
@@ -108,7 +108,7 @@ class Recorder:
         if name not in self._wanted:
             return
         probe = self._wanted[name]
-        values = first_tensor(output)
+        values = first_tensor(output, probe.place)
         if values is None or values.dim() < 2 or values.shape[probe.axis] != self._n_examples:
             given = None if values is None else tuple(values.shape)
             raise StudyError(

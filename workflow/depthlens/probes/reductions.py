@@ -1,27 +1,34 @@
 """From what a module gives to the one tensor that its probe keeps."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
 
 
-def first_tensor(output: object) -> torch.Tensor | None:
-    """The first tensor in what a module gave, depth-first; None if there is none.
+def first_tensor(output: object, skipped: int = 0) -> torch.Tensor | None:
+    """The first tensor in what a module gave, behind some that are skipped; None if there is none.
 
-    Looks into tuples, lists, mappings (by value, in their order) and the attributes of other
-    objects, in the order in which they were set: of the outputs of transformers it is
+    Looks, depth-first, into tuples, lists, mappings (by value, in their order) and the attributes
+    of other objects, in the order in which they were set: of the outputs of transformers it is
     `last_hidden_state`, of a pair of activations and indices it is the activations.
     """
-    return _first(output, set())
+    return next(itertools.islice(tensors(output), skipped, None), None)
 
 
-def _first(output: object, seen: set[int]) -> torch.Tensor | None:
+def tensors(output: object) -> Iterator[torch.Tensor]:
+    """All tensors in what a module gave, in the order of `first_tensor`."""
+    return _tensors(output, set())
+
+
+def _tensors(output: object, seen: set[int]) -> Iterator[torch.Tensor]:
     if isinstance(output, torch.Tensor):
-        return output
+        yield output
+        return
     if id(output) in seen or isinstance(output, (str, bytes, torch.nn.Module, type)):
-        return None
+        return
     seen.add(id(output))
     parts: Iterable[object]
     if isinstance(output, Mapping):
@@ -32,10 +39,8 @@ def _first(output: object, seen: set[int]) -> torch.Tensor | None:
         parts = [getattr(output, field.name) for field in dataclasses.fields(output)]
     else:
         parts = getattr(output, "__dict__", {}).values()
-    return next(
-        (found for part in parts if (found := _first(part, seen)) is not None),
-        None,
-    )
+    for part in parts:
+        yield from _tensors(part, seen)
 
 
 class Reduction(NamedTuple):

@@ -9,7 +9,9 @@ the study is held against what is known of it:
 - neither: it was damaged or replaced, or nobody knows how it was made. It is marked, and made
   again. So is an output whose job read other bytes than there are now.
 
-A file that is missing needs no proof: its record tells Snakemake when its job has changed.
+Snakemake remembers jobs that did not run (--touch) or failed, and may keep their files: a job
+counts only if it ran to its end. A file that is missing needs no proof: its record tells Snakemake
+when its job has changed.
 """
 
 import hashlib
@@ -24,7 +26,7 @@ from depthlens.errors import ArtifactError
 from depthlens.provenance import records, snakemake
 from depthlens.provenance.fingerprints import Fingerprints, changed_after
 from depthlens.provenance.records import Output, Record
-from depthlens.provenance.snakemake import Job
+from depthlens.provenance.snakemake import Job, Memory
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class _State(NamedTuple):
 
     fingerprints: Fingerprints
     outputs: dict[str, _Kept]
+    logged: dict[str, float]
+    """when the log of each output's job was written, in seconds since 1970"""
 
 
 def begin() -> bool:
@@ -80,7 +84,9 @@ def settle(
         If a record cannot be read.
     """
     state = _load()
-    (jobs, marked), kept = snakemake.read(), records.read()
+    memory, kept = snakemake.read(), records.read()
+    jobs, marked, began = memory
+    logged = {path: _newest(job.log) for path, job in {**jobs, **marked}.items()}
     recorded = {path: record for record in kept for path in record.outputs}
     unfinished = snakemake.incomplete()
     outputs = sorted({*jobs, *marked, *recorded, *files} - unfinished)
@@ -90,7 +96,11 @@ def settle(
     digests = state.fingerprints.of(sorted({*outputs, *inputs}))
 
     made_here = set(outputs)
-    unusable, made = _judge(outputs, jobs, marked, recorded, digests, state.outputs)
+    written = {path for path in logged if state.logged.get(path) != logged[path]}
+    ran, rumours = _believe(jobs, began, written, state.outputs)
+    unusable, made = _judge(outputs, memory, ran, recorded, digests, state.outputs)
+    for path in (rumours & state.outputs.keys()) - jobs.keys() - digests.keys():
+        unusable[path] = "its job did not run to the end"
     for path in outputs:
         if path in digests and path not in unusable:
             for name, digest in jobs[path].inputs:
@@ -113,27 +123,78 @@ def settle(
     for path in outputs:
         if path in jobs:
             state.outputs[path] = _Kept(_digest(jobs[path]), whole.get(path, ""))
+        if path in logged:
+            state.logged[path] = logged[path]
     _save(state)
     return Settled(unusable, made)
 
 
+def _believe(
+    jobs: dict[str, Job],
+    began: Mapping[str, float],
+    written: set[str],
+    kept: Mapping[str, _Kept],
+) -> tuple[set[str], set[str]]:
+    """Drop the jobs of which Snakemake says something new although they did not run to their end.
+
+    One that ran has written its log, which --touch does not, and one that succeeded has left a
+    benchmark since it began, under the same name. Where there is no log --touch leaves an empty
+    one, but no benchmark.
+
+    Parameters
+    ----------
+    jobs : dict
+    began : mapping of path to seconds since 1970
+    written : set of str
+        Outputs whose job's log was written since `kept` was.
+    kept : mapping
+
+    Returns
+    -------
+    ran : set of str
+        Outputs of jobs that ran to their end since `kept` was.
+    rumours : set of str
+        Outputs of those that are dropped.
+    """
+    ran, rumours = set(), set()
+    for path, job in list(jobs.items()):
+        if path in written and began[path] <= _newest(map(_benchmark, job.log)):
+            ran.add(path)
+        elif path not in kept or kept[path].job != _digest(job):
+            rumours.add(path)
+            del jobs[path]
+    return ran, rumours
+
+
+def _benchmark(log: str) -> Path:
+    folder, _, name = log.rpartition("logs/")
+    return Path(folder, "benchmarks", name).with_suffix(".tsv")
+
+
+def _newest(files: Iterable[str | Path]) -> float:
+    """When the last of them was written, in seconds since 1970; 0 if none is there."""
+    there = filter(Path.exists, map(Path, files))
+    return max((path.stat().st_mtime for path in there), default=0.0)
+
+
 def _judge(
     outputs: Iterable[str],
-    jobs: dict[str, Job],
-    marked: Mapping[str, Job],
+    memory: Memory,
+    ran: set[str],
     recorded: Mapping[str, Record],
     digests: Mapping[str, str],
     kept: dict[str, _Kept],
 ) -> tuple[dict[str, str], list[str]]:
-    """Find the job behind the bytes of each output: `jobs` and `kept` are brought up to date.
+    """Find the job behind the bytes of each output: jobs and `kept` are brought up to date.
 
     Returns
     -------
     unusable : dict
         Why no job is behind the bytes that are there, by path.
     made : list of str
-        Outputs of jobs that ended since `kept` was.
+        Those of the outputs of jobs that `ran` that are as they left them.
     """
+    jobs, marked, _ = memory
     readers: dict[str, set[str]] = {}
     for job in (*jobs.values(), *marked.values()):
         for name, digest in job.inputs:
@@ -145,21 +206,20 @@ def _judge(
         known, digest, record = kept.get(path), digests.get(path), recorded.get(path)
         # Of a new file no digest was kept; but it is old news to a job that has read it.
         is_known_to_readers = digest is not None and readers.get(path) == {digest}
+        is_back = False
         if path in marked and marked[path] != snakemake.UNKNOWN:
             is_back = known == _Kept(_digest(marked[path]), digest or "") or is_known_to_readers
             if is_back:
                 jobs[path] = marked[path]
-        job = jobs.get(path)
-        is_new = job is not None and not (known and known.job == _digest(job))
+        job, is_new = jobs.get(path), path in ran
         if digest is None:
             if record and not is_new:
                 jobs[path] = record.job
             continue
-        if is_new:
+        is_as_made = is_back or (job is not None and known == _Kept(_digest(job), digest))
+        if is_new and not is_as_made:
             changed = changed_after(path, snakemake.record_file(path))
             is_as_made = is_known_to_readers or not changed
-        else:
-            is_as_made = job is not None and known == _Kept(_digest(job), digest)
         if job and is_as_made:
             kept[path] = _Kept(_digest(job), digest)
         # Whoever only brought a file did not make it.
@@ -221,10 +281,10 @@ def _load() -> _State:
     try:
         value = tables.read_json(_STATE)
         outputs = {path: _Kept(*kept) for path, kept in value["outputs"].items()}
-        return _State(Fingerprints(value["fingerprints"]), outputs)
+        return _State(Fingerprints(value["fingerprints"]), outputs, value["logged"])
     except (ArtifactError, KeyError, TypeError, AttributeError):
-        return _State(Fingerprints({}), {})
+        return _State(Fingerprints({}), {}, {})
 
 
 def _save(state: _State) -> None:
-    tables.write_json(_STATE, {"fingerprints": state.fingerprints.known, "outputs": state.outputs})
+    tables.write_json(_STATE, {**state._asdict(), "fingerprints": state.fingerprints.known})

@@ -44,11 +44,13 @@ class Memory(NamedTuple):
     jobs: dict[str, Job]
     marked: dict[str, Job]
     """those that will be made again because of a mark"""
+    began: dict[str, float]
+    """when each of these jobs did, in seconds since 1970"""
 
 
 def read() -> Memory:
     """All that Snakemake remembers."""
-    found = Memory({}, {})
+    found = Memory({}, {}, {})
     for path, file in files(FOLDER / "metadata"):
         try:
             record = json.loads(file.read_text())
@@ -58,6 +60,7 @@ def read() -> Memory:
             params = record["params"] or []
             is_marked = bool(params) and params[0].startswith(_MARK)
             sums = record["input_checksums"] or {}
+            found.began[path] = record["starttime"] or 0.0
             (found.marked if is_marked else found.jobs)[path] = Job(
                 rule=record["rule"] or "",
                 code=record["code"] or "",

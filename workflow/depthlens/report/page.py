@@ -137,6 +137,9 @@ class Page:
     """The whole report."""
 
     title: str
+    probes: str
+    n_neighbors: int
+    metric: str
     ensembles: list[EnsembleSection]
     runs: list[RunSection]
     scores: Table

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import yaml
 
 from depthlens import ledger, tables
@@ -15,9 +16,9 @@ from depthlens.chapters.difficulty import (
     run_figures,
 )
 from depthlens.chapters.difficulty.section import scores_table, section
-from depthlens.chapters.difficulty.summary import numbers, plain
+from depthlens.chapters.difficulty.summary import headline, numbers, plain
 from depthlens.errors import ArtifactError
-from depthlens.prose import count, number
+from depthlens.prose import count, joined, number
 from depthlens.report import machine
 from depthlens.report.page import (
     Cell,
@@ -87,7 +88,8 @@ def run(
         claims.csv.
     output_html, output_json : path
     config : mapping
-        The resolved configuration; `figures.confidence_level` is that of every interval.
+        The resolved configuration; `figures.confidence_level` is that of every interval;
+        `activations.probes`, `knn.n_neighbors` and `knn.metric` say what a depth counts.
     train_depth, train_scores : sequences of path
         Tables of the training images of each run; none where they are not studied.
     ensembles : sequence of EnsemblePaths
@@ -140,6 +142,9 @@ def run(
 
     page = Page(
         title=_TITLE,
+        probes=joined(list(np.atleast_1d(config["activations"]["probes"]))),
+        n_neighbors=config["knn"]["n_neighbors"],
+        metric=config["knn"]["metric"],
         ensembles=together,
         runs=sections,
         scores=scores_table(),
@@ -156,6 +161,7 @@ def run(
     tables.write_json(
         output_json,
         {
+            "headline": headline(found),
             "runs": found,
             "ensembles": of_ensembles,
             "claims": [

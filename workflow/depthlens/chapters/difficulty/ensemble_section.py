@@ -10,7 +10,7 @@ from depthlens.chapters.difficulty import ensemble
 from depthlens.chapters.difficulty.comparisons import title_of
 from depthlens.chapters.difficulty.ensemble import HELD_OUT, SIDES, TRAIN, Ensemble
 from depthlens.chapters.difficulty.summary import records
-from depthlens.prose import count, number, percent, some
+from depthlens.prose import count, number, of_depths, percent, some
 from depthlens.report.page import Card, Cell, EnsembleSection, Picture, Table, image_source
 
 _HARDEST, _LOOKALIKES = 100, 50
@@ -105,10 +105,13 @@ _SPLIT = {"train": "training set", "test": "test set"}
 def _cards(made: Ensemble) -> list[Card]:
     both, n = made.both, len(made.card)
     other = _otherwise(made)
+    depths = [
+        ("mean depth, held out", both[HELD_OUT].mean()),
+        ("mean depth, learned", both[TRAIN].mean()),
+    ]
     cards = [
         Card("networks", count(made.n_networks), f"{count(n)} images"),
-        Card("mean depth, held out", number(both[HELD_OUT].mean()), f"of {made.n_probes} at most"),
-        Card("mean depth, learned", number(both[TRAIN].mean()), f"of {made.n_probes} at most"),
+        *(Card(name, number(mean), of_depths(mean, made.n_probes)) for name, mean in depths),
         Card(
             "consensus is not the label",
             percent(other / max(1, n), 1),

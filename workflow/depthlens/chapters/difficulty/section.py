@@ -10,7 +10,7 @@ from depthlens.chapters.difficulty import comparisons
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.chapters.difficulty.summary import convergence_note, explanation
 from depthlens.chapters.difficulty.tables import Run, Split
-from depthlens.prose import count, joined, number, percent, some
+from depthlens.prose import count, joined, number, of_depths, percent, some
 from depthlens.report.page import (
     Card,
     Cell,
@@ -63,7 +63,7 @@ def section(
         pictures=list(pictures),
         tables=[
             _class_table(name, tidy.by_class(run, **level)),
-            _depth_table(name, tidy.by_depth(run, **level)),
+            _depth_table(name, tidy.by_depth(run, **level), len(run.probes)),
             _factor_table(
                 name, tidy.by_factor(run, images.factors, **level), run.examples["label"].nunique()
             ),
@@ -105,7 +105,7 @@ def _cards(run: Run, history: pd.DataFrame | None) -> list[Card]:
     return [
         Card("training accuracy", percent(run.train_accuracy, 1), learned),
         Card("test accuracy", percent(run.test_accuracy, 1), f"{count(len(depth))} images"),
-        Card("mean depth", number(depth.mean()), f"of {run.n_depths - 1} at most"),
+        Card("mean depth", number(depth.mean()), of_depths(depth.mean(), len(run.probes))),
         Card(f"settled at {run.first_probe}", percent((depth == 0).mean(), 1), "depth 0"),
         Card(
             "settled last",
@@ -180,14 +180,24 @@ def _class_table(name: str, table: pd.DataFrame) -> Table:
     )
 
 
-def _depth_table(name: str, table: pd.DataFrame) -> Table:
+def _depth_table(name: str, table: pd.DataFrame, n_probes: int) -> Table:
     return Table(
         id=f"{name}-depths",
         caption="Depths: the probe from which all later ones agree with the network",
-        columns=["depth", "settled at", "n", "share", "accuracy", "interval", "can occur"],
+        columns=[
+            "depth",
+            "relative depth",
+            "settled at",
+            "n",
+            "share",
+            "accuracy",
+            "interval",
+            "can occur",
+        ],
         rows=[
             [
                 Cell(str(row["depth"]), row["depth"]),
+                _figure(row["depth"] / n_probes),
                 Cell(row["settled_at"]),
                 Cell(count(row["n"]), row["n"]),
                 _share(row["share"]),

@@ -1,7 +1,7 @@
 """What one run found, in words and in numbers: the text of the report and its summary.json."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from depthlens.chapters.difficulty import comparisons
 from depthlens.chapters.difficulty import tables as tidy
 from depthlens.chapters.difficulty.tables import Run
 from depthlens.prose import count, joined, number, percent
+
+HEADLINE = ("train_accuracy", "test_accuracy", "mean_depth")
+"""what a study is compared by: names in summary.json"""
 
 _DIGITS = 6  # significant ones in summary.json: more would differ between processors
 
@@ -63,6 +66,27 @@ def numbers(run: Run, factors: Mapping[str, NDArray], *, confidence_level: float
         voting = comparisons.self_voting(run.train, **level)
         found["self_voting"] = {name: plain(value) for name, value in voting._asdict().items()}
     return found
+
+
+def headline(found: Iterable[Mapping[str, Any]]) -> dict[str, dict]:
+    """The numbers by which studies are compared, by dataset, model and seed.
+
+    Parameters
+    ----------
+    found : iterable of mapping
+        `numbers` of each run.
+
+    Returns
+    -------
+    dict
+        Down to `{dataset: {model: {"seed1": {"mean_depth": 7.31, …}}}}`: scalars, as DVC's metrics
+        leave out lists and all that is in them.
+    """
+    heads: dict[str, dict] = {}
+    for run in found:
+        seeds = heads.setdefault(run["dataset"], {}).setdefault(run["model"], {})
+        seeds[f"seed{run['seed']}"] = {name: run[name] for name in HEADLINE}
+    return heads
 
 
 def plain(value: object) -> object:

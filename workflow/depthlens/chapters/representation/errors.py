@@ -154,7 +154,6 @@ def confusion(sheet, answers):
             vmin=0,
             vmax=max(wrong.max().max(), 1e-9),
             cbar=False,
-            square=True,
             annot=said_of if len(classes) <= 12 else False,
             fmt="",
             annot_kws={"size": 6.5},
