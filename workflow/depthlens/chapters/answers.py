@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from depthlens import intervals
-from depthlens.chapters.over_seeds import mean_over_seeds
 from depthlens.chapters.section import DeclaredClaim, Section, parameters, read
 from depthlens.figures import style
 from depthlens.figures.sheet import Column, Sheet
@@ -107,6 +106,22 @@ def measure(function: Callable, tables: Tables, *, confidence_level: float) -> M
     if isinstance(value, pd.Series):
         value = value.dropna().tolist()
     return mean_over_seeds(value, confidence_level=confidence_level)
+
+
+def mean_over_seeds(values: Sequence[float], *, confidence_level: float) -> Measurement:
+    """Mean and Student's t interval of one value a seed.
+
+    Raises
+    ------
+    NotTestableError
+        If there are fewer than two.
+    """
+    if len(values) < 2:
+        raise NotTestableError("fewer than two seeds were measured")
+    low, high = intervals.mean(values, confidence_level=confidence_level)
+    # What rounding leaves of differences that cancel is not above 0.
+    value = float(np.round(np.mean(values), 12))
+    return Measurement(value=value, low=low, high=high, n=len(values))
 
 
 def drawings(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, claims_of, sizes
 from depthlens.chapters.section import Section
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
@@ -108,14 +108,7 @@ def by_seed(values):
     return values.groupby(level="seed", sort=False).mean()
 
 
-def claim(statement, measure, **bounds):
-    return section.claim(
-        statement,
-        source=BALDOCK,
-        measure=f"{measure}; mean over seeds",
-        over_seeds=False,
-        **bounds,
-    )
+claim = claims_of(section, BALDOCK)
 
 
 @claim(

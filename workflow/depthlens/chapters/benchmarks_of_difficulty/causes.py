@@ -5,7 +5,7 @@ import pandas as pd
 
 from depthlens.chapters.benchmarks_of_difficulty.explained import CLASS, RANDOM, explain
 from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import first, networks
-from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, claims_of, sizes
 from depthlens.chapters.section import Section
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
@@ -81,14 +81,9 @@ def values(models, of_model, factor=None):
     return [of_model(model) for model in models["model"]]
 
 
-def claim(statement, measure, **bounds):
-    return section.claim(
-        statement,
-        source="course material on prediction depth with six shapes",
-        measure=f"{measure} ({MODEL}); mean over seeds",
-        over_seeds=False,
-        **bounds,
-    )
+claim = claims_of(
+    section, "course material on prediction depth with six shapes", ending=f" ({MODEL})"
+)
 
 
 @claim(

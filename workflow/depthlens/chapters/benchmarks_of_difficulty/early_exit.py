@@ -1,5 +1,7 @@
 """Leaving a network early: what does it save, and what does it cost?"""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.ticker import AutoLocator
 
@@ -38,6 +40,7 @@ KINDS = {
 BLUE, ORANGE, GREEN = style.palette(["multi", "votes", "stable"])
 RULES = {"multi": BLUE, "votes": ORANGE, "stable": GREEN}
 LEFT = {False: "as the rule says", True: "as many at each exit, at random"}
+tenths = partial(percent, digits=1)
 section = Section(
     __name__,
     title="Leaving a network early",
@@ -59,11 +62,7 @@ section = Section(
         "at_random": Column("who leaves", LEFT.__getitem__),
         "threshold": Column("threshold", lambda value: "" if np.isnan(value) else f"{value:g}"),
         "accuracy": Column("accuracy", lambda share: percent(share, 2), share=True),
-        "cost": Column(
-            "multiply-accumulates, of the network with one exit",
-            lambda share: percent(share, 1),
-            share=True,
-        ),
+        "cost": Column("multiply-accumulates, of the network with one exit", tenths, share=True),
         "macs": Column("multiply-accumulates, millions", lambda n: number(n / 1e6)),
         "search_macs": Column("of the search, millions", lambda n: number(n / 1e6, 1)),
         "exit": Column("left after"),
@@ -90,12 +89,6 @@ def of(every, kind):
     """What the claims are about of a rule, by seed."""
     rows = every[(every["kind"] == kind) & (every["configured"] | (kind == "single"))]
     return rows.set_index("seed")
-
-
-def known(values):
-    if values.isna().any():
-        raise NotTestableError("all images leave at one exit, or have one depth")
-    return values
 
 
 def claim(statement, source, measure, **bounds):
@@ -133,7 +126,10 @@ def less_than_half_a_point_of_accuracy(every):
     above=0,
 )
 def deep_images_leave_late(every):
-    return known(of(every, "multi")["depth_correlation"])
+    found = of(every, "multi")["depth_correlation"]
+    if found.isna().any():
+        raise NotTestableError("all images leave at one exit, or have one depth")
+    return found
 
 
 @claim(
@@ -212,18 +208,14 @@ def early_exit_heads(sheet, early_exit, every):
         sheet.bars(below, left, "exit", "share", color=BLUE)
         means = left.groupby("exit", sort=False)[["share", "accuracy", "mean_depth"]].mean()
         for place, here in enumerate(means.itertuples()):
-            words = f"{percent(here.accuracy, 1)}\ndepth {number(here.mean_depth, 1)}"
             if here.share:
-                at = {"ha": "center", "va": "bottom", "fontsize": 7.5}
-                below.text(place, here.share + 0.06, words, **at)
+                words = f"{percent(here.accuracy, 1)}\ndepth {number(here.mean_depth, 1)}"
+                below.text(place, here.share + 0.06, words, ha="center", fontsize=7.5)
         below.set(ylim=(0, 1.4), yticks=[0, 0.5, 1])
         said.append(saving(rows, "multi"))
     sheet.legend(ncols=3)
     entropy = of(every, "multi")["threshold"].iloc[0]
-    return (
-        f"At {entropy:g} nats, of the multiply-accumulates of the network with one exit "
-        f"{'; '.join(said)}."
-    )
+    return f"At {entropy:g} nats, of the one-exit network's multiply-accumulates {'; '.join(said)}."
 
 
 @section.figure(

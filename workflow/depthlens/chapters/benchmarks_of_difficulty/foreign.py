@@ -67,8 +67,7 @@ section = Section(
 def with_other(block):
     """Cells of each dataset with the next one, if there is another, as the foreign one."""
     cells, datasets = [], block["datasets"]
-    for place, dataset in enumerate(datasets):
-        other = datasets[(place + 1) % len(datasets)]
+    for dataset, other in zip(datasets, datasets[1:] + datasets[:1], strict=True):
         foreign = {} if other == dataset else {"other": [other]}
         cells += grid(dataset=[dataset], **foreign, seed=block["seeds"])
     return cells
@@ -191,18 +190,16 @@ def foreign_detectors(sheet, foreign):
     for ax, _, own in sheet.panels(rows, "dataset", 4.3, sharex=True):
         ax.axvline(0.5, color=style.MUTED, linestyle=":", linewidth=0.9)
         sheet.points(ax, own, "auroc", "detector", hue="images", order=DETECTORS, dodge=0.5)
-        ax.set_xlim(min(0.2, ax.get_xlim()[0]), 1.01)
+    ax.set_xlim(right=1.01)
     sheet.legend(ncols=5)
-    means = rows.groupby(["dataset", "images", "detector"], sort=False)["auroc"].mean()
-    said = []
-    for (dataset, images), of in means.groupby(level=["dataset", "images"], sort=False):
-        if images in ("held_out", "other"):
-            of = of.droplevel(["dataset", "images"])
-            best = of.drop("random").idxmax()
-            said.append(
-                f"{IMAGES[images]} on {dataset} best by {DETECTORS[best]} ({number(of[best])}; "
-                f"prediction depth {number(of['depth'])})"
-            )
+    classes = rows[rows["images"].isin(["held_out", "other"])]
+    means = classes.pivot_table("auroc", ["dataset", "images"], "detector", sort=False)
+    said = [
+        f"{IMAGES[images]} on {dataset} best by {DETECTORS[best]} ({number(of[best])}; prediction "
+        f"depth {number(of['depth'])})"
+        for (dataset, images), of in means.iterrows()
+        for best in [of.drop("random").idxmax()]
+    ]
     alone = "" if "other" in set(rows["images"]) else "; there is no other dataset in the list"
     return f"By area under the ROC curve, one recognises {joined(said)}{alone}."
 

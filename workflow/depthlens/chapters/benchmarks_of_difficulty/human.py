@@ -5,6 +5,7 @@ import pandas as pd
 from depthlens.chapters.benchmarks_of_difficulty.words import (
     COLUMNS,
     SAID,
+    claims_of,
     common,
     sizes,
 )
@@ -64,24 +65,22 @@ def of_depth(asked, question):
     return rows["value"]
 
 
-@section.claim(
+claim = claims_of(section, SAID)
+
+
+@claim(
     "The deeper an image, the less people agree on what it is.",
-    source=SAID,
-    measure="Spearman correlation of depth with the entropy of people's answers, over test images; "
-    "mean over seeds",
-    over_seeds=False,
+    "Spearman correlation of depth with the entropy of people's answers, over test images",
     above=0,
 )
 def people_are_unsure_of_deep_images(asked):
     return of_depth(asked, UNCERTAINTY)
 
 
-@section.claim(
+@claim(
     "Depth finds the images that people labelled wrongly.",
-    source=SAID,
-    measure="AUROC of prediction depth for labels that differ from the dataset's, training images "
-    "of a network that learned from people's labels; mean over seeds",
-    over_seeds=False,
+    "AUROC of prediction depth for labels that differ from the dataset's, training images of a "
+    "network that learned from people's labels",
     above=0.7,
 )
 def depth_finds_human_label_errors(asked):

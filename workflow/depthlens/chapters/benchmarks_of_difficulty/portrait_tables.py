@@ -2,10 +2,21 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from depthlens.ledger import NotTestableError
+from depthlens.scores.catalogue import SCORES
+
+NAMES = {
+    "forgetting_events": "forgetting events",
+    "output_margin": "output margin",
+    "grand": "GraNd",
+    "random": "a random number",
+}
+"""what depth is compared with"""
+HARDER = {score.name: score.harder for score in SCORES} | {"random": 1}
 
 
 def first(portraits: pd.DataFrame) -> pd.DataFrame:
@@ -19,16 +30,27 @@ def networks(table: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]:
         yield dataset, seed, rows
 
 
-def rank_correlation(depth: pd.Series, other: pd.Series, name: str) -> float:
-    """Spearman correlation of depth with another number of the same images.
+def correlation(rows: pd.DataFrame, name: str) -> float:
+    """Spearman correlation of depth with another score, positive where the harder are deeper.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of one network.
+    name : str
+        Of `NAMES`; the random number is drawn for every image.
 
     Raises
     ------
     NotTestableError
         If it does not exist.
     """
+    if name == "random":
+        drawn = np.random.default_rng([int(rows["seed"].iloc[0]), 72]).random(len(rows))
+        rows = rows.assign(random=drawn)
+    depth, other, called = rows["depth"], rows[name], NAMES[name]
     if other.isna().any():
-        raise NotTestableError(f"{name} was not computed for every image")
+        raise NotTestableError(f"{called} was not computed for every image")
     if len(depth) < 3 or depth.nunique() < 2 or other.nunique() < 2:
-        raise NotTestableError(f"depth or {name} is the same for all images")
-    return float(stats.spearmanr(depth, other).statistic)
+        raise NotTestableError(f"depth or {called} is the same for all images")
+    return HARDER[name] * float(stats.spearmanr(depth, other).statistic)

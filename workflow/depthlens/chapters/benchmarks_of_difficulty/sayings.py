@@ -1,34 +1,29 @@
 """What is said about difficulty: how early do images settle, and what goes with depth?"""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Rectangle
 
 from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
+    NAMES,
+    correlation,
     first,
     networks,
-    rank_correlation,
 )
-from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, SAID, common, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import (
+    COLUMNS,
+    SAID,
+    claims_of,
+    common,
+    sizes,
+)
 from depthlens.chapters.section import Section
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
 from depthlens.prose import joined, number, percent
-from depthlens.scores.catalogue import SCORES
 from depthlens.sweep import grid
 
 FIFTH, ALMOST_ALL, BOUND = 0.2, 0.9, 0.7
-HARDER = {score.name: score.harder for score in SCORES} | {"random": 1}
-NAMES = {
-    "forgetting_events": "forgetting events",
-    "output_margin": "output margin",
-    "grand": "GraNd",
-    "random": "a random number",
-}
-"""what depth is compared with"""
 section = Section(
     __name__,
     title="What is said about difficulty",
@@ -44,9 +39,7 @@ section = Section(
     columns=COLUMNS
     | {
         "measure": Column("depth with", NAMES.__getitem__),
-        "correlation": Column(
-            "rank correlation with depth, positive where the harder are deeper", bounds=(-1, 1)
-        ),
+        "correlation": Column("rank correlation with depth", bounds=(-1, 1)),
         "place": Column("share of the network's multiply-accumulates that are made", share=True),
         "settled": Column("images settled", share=True),
         "statement": Column("what is said"),
@@ -68,9 +61,9 @@ section.sweep(
 section.derived(first)
 
 
-def of_networks(first, measure):
+def of_networks(first, measure, *options):
     """One value a seed: what a function makes of the rows of each network."""
-    return [measure(rows) for _, _, rows in networks(first)]
+    return [measure(rows, *options) for _, _, rows in networks(first)]
 
 
 def settled(rows, share):
@@ -95,18 +88,15 @@ def error_ratio(rows, depths):
     return float(deep.mean() / shallow.mean())
 
 
-def correlation(rows, name):
-    """Rank correlation of depth with another measure of a network's images; harder is larger."""
-    if name == "random":
-        drawn = np.random.default_rng([int(rows["seed"].iloc[0]), 72]).random(len(rows))
-        rows = rows.assign(random=drawn)
-    return HARDER[name] * rank_correlation(rows["depth"], rows[name], NAMES[name])
+def known(measure, *options):
+    """What a function finds; NaN where there is nothing to be found."""
+    try:
+        return measure(*options)
+    except NotTestableError:
+        return np.nan
 
 
-def claim(statement, measure, **bounds):
-    return section.claim(
-        statement, source=SAID, measure=f"{measure}; mean over seeds", over_seeds=False, **bounds
-    )
+claim = claims_of(section, SAID)
 
 
 def follows(name, what):
@@ -126,7 +116,7 @@ def follows(name, what):
     at_most=0.9,
 )
 def most_settle_in_the_first_fifth(first):
-    return of_networks(first, partial(settled, share=FIFTH))
+    return of_networks(first, settled, FIFTH)
 
 
 @claim(
@@ -137,22 +127,22 @@ def most_settle_in_the_first_fifth(first):
     at_most=0.1,
 )
 def few_need_almost_all(first):
-    return of_networks(first, lambda rows: 1 - settled(rows, ALMOST_ALL))
+    return [1 - share for share in of_networks(first, settled, ALMOST_ALL)]
 
 
 @follows("forgetting events", "how often an image is forgotten")
 def depth_follows_forgetting(first):
-    return of_networks(first, partial(correlation, name="forgetting_events"))
+    return of_networks(first, correlation, "forgetting_events")
 
 
 @follows("output margin", "the smallness of the output margin")
 def depth_follows_margin(first):
-    return of_networks(first, partial(correlation, name="output_margin"))
+    return of_networks(first, correlation, "output_margin")
 
 
 @follows("GraNd", "the length of the gradient early in training")
 def depth_follows_gradients(first):
-    return of_networks(first, partial(correlation, name="grand"))
+    return of_networks(first, correlation, "grand")
 
 
 @claim(
@@ -163,8 +153,7 @@ def depth_follows_gradients(first):
     at_most=20,
 )
 def deep_are_often_wrong(first):
-    depths = sorted(set(first["depth"]))
-    return of_networks(first, partial(error_ratio, depths=depths))
+    return of_networks(first, error_ratio, sorted(set(first["depth"])))
 
 
 @section.derived
@@ -189,39 +178,33 @@ def settled_by_computation(sheet, first, curves):
     sheet.facts.append(sizes(first))
     ax = sheet.axes(3.6)
     for left, right, low, high in ((0, FIFTH, 0.6, 0.9), (ALMOST_ALL, 1, 0.9, 0.99)):
-        box = Rectangle((left, low), right - left, high - low, facecolor=style.FAINT, zorder=0)
-        ax.add_patch(box)
+        ax.fill_between([left, right], low, high, color=style.FAINT, linewidth=0, zorder=0)
     sheet.lines(ax, curves, "place", "settled", hue="dataset", drawstyle="steps-post")
     ax.set(xlim=(-0.01, 1.01), ylim=(0, 1.02))
-    said = []
-    for dataset, rows in first.groupby("dataset", sort=False):
-        early = np.mean(most_settle_in_the_first_fifth(rows))
-        late = np.mean(few_need_almost_all(rows))
-        said.append(
-            f"on {dataset} {percent(early, 1)} are settled in the first fifth and "
-            f"{percent(late, 1)} need more than nine tenths"
-        )
+    said = [
+        f"on {dataset} {percent(np.mean(most_settle_in_the_first_fifth(rows)), 1)} are settled in "
+        f"the first fifth and {percent(np.mean(few_need_almost_all(rows)), 1)} need more than nine "
+        "tenths"
+        for dataset, rows in first.groupby("dataset", sort=False)
+    ]
     return f"Of the test images, {'; '.join(said)}."
 
 
 @section.derived
 def correlations(first):
     """Rank correlation of depth with each measure, where it exists, by dataset and seed."""
-    rows = []
-    for dataset, seed, own in networks(first):
-        for name in NAMES:
-            try:
-                value = correlation(own, name)
-            except NotTestableError:
-                value = np.nan
-            rows.append((dataset, seed, name, value))
+    rows = [
+        (dataset, seed, name, known(correlation, own, name))
+        for dataset, seed, own in networks(first)
+        for name in NAMES
+    ]
     return pd.DataFrame(rows, columns=["dataset", "seed", "measure", "correlation"])
 
 
 @section.figure(
     "What depth goes with",
-    shows="Spearman correlation of depth with other measures of test images · dotted: what is "
-    "said, more than 0.7",
+    shows="Spearman correlation with other measures of test images, positive where the harder are "
+    "deeper\nDotted: what is said, more than 0.7",
     alt="Dots for each measure, one colour a dataset.",
 )
 def what_depth_follows(sheet, first, correlations):
@@ -242,16 +225,12 @@ def what_depth_follows(sheet, first, correlations):
 @section.derived
 def found(first):
     """What every claim is about, a row a network; one without a value where there is none."""
-    rows = []
-    for dataset, own in first.groupby("dataset", sort=False):
-        for declared in section.claims.values():
-            try:
-                values = declared.measure(own)
-            except NotTestableError:
-                values = [np.nan]
-            claim = declared.claim
-            about = (dataset, claim.statement, str(claim.threshold))
-            rows += [(*about, *each) for each in zip(own["seed"].unique(), values, strict=False)]
+    rows = [
+        (dataset, declared.claim.statement, str(declared.claim.threshold), seed, value)
+        for dataset, own in first.groupby("dataset", sort=False)
+        for declared in section.claims.values()
+        for seed, value in pd.Series(known(declared.measure, own), own["seed"].unique()).items()
+    ]
     return pd.DataFrame(rows, columns=["dataset", "statement", "threshold", "seed", "found"])
 
 

@@ -1,9 +1,10 @@
 """How the chapter calls what its tables hold, and what its sweeps have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from depthlens.chapters.section import Section
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import count, percent, some
@@ -34,6 +35,16 @@ COLUMNS = {
 def common(block: Mapping) -> dict:
     """Settings that most sweeps have in common."""
     return {key: block[key] for key in ("recipe", "n_neighbors", "early_epoch")}
+
+
+def claims_of(section: Section, source: str, *, ending: str = "") -> Callable[..., Callable]:
+    """How a section declares claims that are all said by one source."""
+
+    def claim(statement: str, measure: str, **bounds: float) -> Callable[[Callable], Callable]:
+        measure = f"{measure}{ending}; mean over seeds"
+        return section.claim(statement, source=source, measure=measure, over_seeds=False, **bounds)
+
+    return claim
 
 
 def sizes(table: pd.DataFrame) -> str:

@@ -53,21 +53,8 @@ def bins(confidence: ArrayLike, correct: ArrayLike) -> Bins:
 def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike) -> float:
     """Mean distance of confidence and accuracy over the bins, each weighted by its answers.
 
-    Parameters
-    ----------
-    confidence : float array, shape (n,)
-    correct : bool array, shape (n,)
-        See `bins`.
-
-    Returns
-    -------
-    float
-        From 0, calibrated, to 1; NaN if a confidence is NaN.
-
-    Raises
-    ------
-    ValueError
-        If there is no answer.
+    From 0, calibrated, to 1; NaN if a confidence is NaN. For the arguments see `bins`; without an
+    answer it is a ValueError.
 
     References
     ----------
@@ -82,19 +69,7 @@ def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike) -> flo
 
 
 def by_network(answers: pd.DataFrame) -> pd.DataFrame:
-    """Calibration of every network at every epoch.
-
-    Parameters
-    ----------
-    answers : DataFrame
-        With the columns `dataset`, `architecture`, `seed`, `epoch`, `label`, `prediction` and
-        `confidence`.
-
-    Returns
-    -------
-    DataFrame
-        The first four, `confidence`: mean over the answers, and `calibration_error`.
-    """
+    """Mean confidence and calibration error of every network at every epoch."""
     keys = ["dataset", "architecture", "seed", "epoch"]
     rows = [
         (
@@ -108,18 +83,7 @@ def by_network(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def bins_by_seed(answers: pd.DataFrame) -> pd.DataFrame:
-    """The bins of every seed of one network at one epoch.
-
-    Parameters
-    ----------
-    answers : DataFrame
-        See `by_network`.
-
-    Returns
-    -------
-    DataFrame
-        `seed`, `bin`, `n`, `confidence`, `accuracy`.
-    """
+    """The bins of every seed of one network at one epoch: a row a seed and bin."""
     tables = []
     for seed, own in answers.groupby("seed"):
         found = bins(own["confidence"], own["label"] == own["prediction"])

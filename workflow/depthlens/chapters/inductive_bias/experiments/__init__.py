@@ -1,1 +1,5 @@
-"""One module a sweep, whose `experiment` makes one cell; they know nothing of figures."""
+"""One module a sweep, whose `experiment` makes the tables of one cell; they know no figures.
+
+What `cell` and `settings` hold is read by `material.prepare` and `material.train`, if an experiment
+does not say more; `progress` wraps the epochs.
+"""

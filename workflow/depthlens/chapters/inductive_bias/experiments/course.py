@@ -25,12 +25,9 @@ def experiment(
 
     Parameters
     ----------
-    cell, settings : mapping
-        See `material.prepare` and `material.train`; `name` of the sweep; `recipes`, by the cell's
-        `recipe`, where there is a choice; `answers_at`: epochs whose answers are kept besides the
-        last one's.
-    progress : callable
-        Wraps the epochs.
+    settings : mapping
+        `name` of the sweep; `recipes`, by the cell's `recipe`, where there is a choice;
+        `answers_at`: epochs whose answers are kept besides the last one's.
 
     Returns
     -------

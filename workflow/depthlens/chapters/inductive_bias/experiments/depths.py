@@ -15,14 +15,7 @@ from depthlens.tables import Images
 def experiment(
     _images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
 ) -> pd.DataFrame:
-    """Train, and compute the depth of every validation image.
-
-    Parameters
-    ----------
-    cell, settings : mapping
-        See `material.prepare` and `material.train`; `n_neighbors`: k.
-    progress : callable
-        Wraps the epochs.
+    """Train, and compute the depth of every validation image by its `n_neighbors` nearest.
 
     Returns
     -------

@@ -10,20 +10,7 @@ from depthlens.chapters.inductive_bias.experiments.material import prepare, scor
 def experiment(
     _images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
 ) -> pd.DataFrame:
-    """Train, and measure loss and accuracy on every split that the settings name.
-
-    Parameters
-    ----------
-    cell, settings : mapping
-        See `material.prepare` and `material.train`; `splits` if others than train and validation.
-    progress : callable
-        Wraps the epochs.
-
-    Returns
-    -------
-    DataFrame
-        See `material.scores_of`.
-    """
+    """Train, and measure by `material.scores_of` on `splits`: else on train and validation."""
     trial = prepare(cell, settings, splits=settings.get("splits", ("train", "validation")))
     (last,) = train(trial, cell, settings, progress=progress)
     return scores_of(trial, last)

@@ -19,11 +19,6 @@ def drawn(number: int, search: Mapping) -> dict[str, float | int]:
     search : mapping
         `learning_rate`: its least and largest, between which its logarithm is uniform; `epochs`,
         `kernel_size`: lists to choose from.
-
-    Returns
-    -------
-    dict
-        `learning_rate`, `epochs`, `kernel_size`.
     """
     space = {
         "learning_rate": loguniform(*search["learning_rate"]),
@@ -35,22 +30,10 @@ def drawn(number: int, search: Mapping) -> dict[str, float | int]:
 def experiment(
     images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
 ) -> pd.DataFrame:
-    """Train a candidate, and measure it on training, validation and test images.
+    """Train the `candidate` of a cell, and measure it as `learning` does.
 
-    Parameters
-    ----------
-    cell : mapping
-        `architecture`, `candidate`, `seeds`.
-    settings : mapping
-        See `material.prepare` and `material.train`; `search`: see `drawn`.
-    progress : callable
-        Wraps the epochs.
-
-    Returns
-    -------
-    DataFrame
-        See `learning.experiment`; and `learning_rate`, `epochs`, `kernel_size` of the candidate,
-        0 where a network has no kernels.
+    Its rows also say the candidate's `learning_rate`, `epochs` and `kernel_size`, 0 of a network
+    without kernels.
     """
     candidate = drawn(cell["candidate"], settings["search"])
     rows = learning.experiment(

@@ -20,13 +20,6 @@ def experiment(
 ) -> dict[str, pd.DataFrame]:
     """Train on edges near the upper left, and shift images of such edges right and down.
 
-    Parameters
-    ----------
-    cell, settings : mapping
-        See `material.prepare` and `material.train`; `location_ratio`; `shifts`: pixels.
-    progress : callable
-        Wraps the epochs.
-
     Returns
     -------
     dict of DataFrame
