@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from depthlens import tables, trial
-from depthlens.config import ScoreName
+from depthlens.chapters.benchmarks_of_difficulty.settings import ScoreName
 from depthlens.models import checkpoints
 from depthlens.scores.catalogue import BY_NAME
 from depthlens.training import loop

@@ -158,9 +158,10 @@ def test_every_double_points_to_the_first():
     assert describe.duplicates(probes) == [None, None, 0, 0, 1]
 
 
-def test_behind_an_adaptive_pooling_every_unit_sees_the_whole_image():
+@pytest.mark.parametrize("size", [(7, 7), (1, None)])  # None keeps a side as it is
+def test_behind_an_adaptive_pooling_every_unit_sees_the_whole_image(size):
     network = nn.Sequential(
-        nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d((7, 7)), nn.Conv2d(2, 2, 3, padding=1)
+        nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(size), nn.Conv2d(2, 2, 3, padding=1)
     )
     assert list(fields(network, ["0", "1", "2"], width=64).values()) == [3, None, None]
 

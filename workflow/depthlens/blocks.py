@@ -4,7 +4,7 @@ A block's model says what each key means and its range; it stands with whoever r
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -27,7 +27,7 @@ class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def unique(values: list) -> list:
+def unique(values: list[Hashable]) -> list[Hashable]:
     """The values, if none stands twice."""
     if len(set(values)) < len(values):
         raise ValueError("names something twice")

@@ -4,9 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def prediction_depth(
-    knn: NDArray[np.integer], reference: NDArray[np.integer]
-) -> NDArray[np.integer]:
+def prediction_depth(knn: NDArray[np.integer], reference: NDArray[np.integer]) -> NDArray[np.int16]:
     """First probe from which every later k-NN class equals the reference class.
 
     Parameters

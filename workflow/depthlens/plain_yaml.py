@@ -8,6 +8,7 @@ two equal keys is the one that counts.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -36,7 +37,7 @@ _SCALARS = {
 }
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # built or not
     """Reads plain scalars as `_SCALARS` says, the first that fits; what fits none is a text."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  as PyYAML declares its own
@@ -44,7 +45,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     }
 
 
-def read(paths: Iterable[Path | str], given: Mapping | None = None) -> dict:
+def read(paths: Iterable[Path | str], given: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Values of configuration files, the later over the earlier, and of a command line over all.
 
     Parameters
@@ -58,17 +59,17 @@ def read(paths: Iterable[Path | str], given: Mapping | None = None) -> dict:
     ConfigError
         If a file cannot be read, or can be in two ways: the message has the line.
     """
-    values: dict = {}
+    values: dict[str, Any] = {}
     for path in paths:
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read ({error})") from None
         values = _merged(values, parse(text, source=str(path)))
-    return _merged(values, _evaluated(given or {}))
+    return _merged(values, {key: _evaluated(value) for key, value in (given or {}).items()})
 
 
-def parse(text: str, *, source: str) -> dict:
+def parse(text: str, *, source: str) -> dict[str, Any]:
     """Values of a text; raises `ConfigError` that names the source, as `read` does."""
     try:
         loader = _Loader(text)
@@ -80,7 +81,7 @@ def parse(text: str, *, source: str) -> dict:
         raise ConfigError(f"{source}: not YAML ({reason})") from None
     if fault:
         raise ConfigError(f"{source}: {fault}")
-    if not isinstance(values, Mapping):
+    if not isinstance(values, dict):
         raise ConfigError(f"{source}: must hold keys and values")
     return values
 
@@ -102,7 +103,7 @@ def _faults(root: yaml.Node) -> Iterator[str]:
             pending += reversed(node.value)
         if isinstance(node, yaml.MappingNode):
             pending += [part for pair in reversed(node.value) for part in reversed(pair)]
-            first: dict[tuple, int] = {}
+            first: dict[tuple[str, str], int] = {}
             for key, _ in node.value:
                 name = (key.tag, str(key.value))
                 if name in first:
@@ -117,7 +118,7 @@ def _line(node: yaml.Node) -> int:
     return node.start_mark.line + 1
 
 
-def _merged(values: Mapping, over: Mapping) -> dict:
+def _merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Blocks key by key, as Snakemake merges them; all else is replaced."""
     both = {
         key: _merged(values[key], value)

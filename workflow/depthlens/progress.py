@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 
 def bar(
-    items: Iterable | None = None,
+    items: Iterable[object] | None = None,
     *,
     label: str,
     total: int | None = None,

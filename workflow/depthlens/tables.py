@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -43,12 +43,12 @@ class Images(NamedTuple):
     """of each image the path below its folder, where images are files"""
 
 
-def class_type(n_classes: int) -> np.dtype:
+def class_type(n_classes: int) -> np.dtype[np.signedinteger]:
     """The type of the numbers of classes, 0 … n_classes - 1: int16, wider where it must be."""
     return np.promote_types(np.int16, np.min_scalar_type(-n_classes))
 
 
-def describe(made_by: str, config: object, inputs: Mapping[str, Path | str]) -> dict:
+def describe(made_by: str, config: object, inputs: Mapping[str, Path | str]) -> dict[str, object]:
     """Metadata of an artifact: the stage, its config block and the SHA-256 of what it read."""
     return {
         "made_by": made_by,
@@ -132,7 +132,7 @@ def write_json(path: Path | str, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path | str) -> dict:
+def read_json(path: Path | str) -> Any:
     """Read a JSON file of the study.
 
     Raises
@@ -151,7 +151,9 @@ def read_json(path: Path | str) -> dict:
 
 
 @contextlib.contextmanager
-def writer(path: Path | str, schema: pa.Schema, metadata: Mapping) -> Iterator[pq.ParquetWriter]:
+def writer(
+    path: Path | str, schema: pa.Schema, metadata: Mapping[str, object]
+) -> Iterator[pq.ParquetWriter]:
     """A Parquet file that is written batch by batch and appears only when it is whole.
 
     Parameters
@@ -181,7 +183,7 @@ def writer(path: Path | str, schema: pa.Schema, metadata: Mapping) -> Iterator[p
             yield parquet
 
 
-def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) -> None:
+def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping[str, object]) -> None:
     """Write a table that fits in memory, but for columns that are made while they are written.
 
     Parameters
@@ -194,12 +196,15 @@ def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) ->
         See `writer`.
     """
     known = {name: _column(values) for name, values in columns.items() if not callable(values)}
+    makers = {name: make for name, make in columns.items() if callable(make)}
     n_rows = len(next(iter(known.values())))
 
     def rows(start: int, stop: int) -> pa.Table:
         arrays = {
-            name: known[name][start:stop] if name in known else _column(make(slice(start, stop)))
-            for name, make in columns.items()
+            name: known[name][start:stop]
+            if name in known
+            else _column(makers[name](slice(start, stop)))
+            for name in columns
         }
         fields = [
             pa.field(name, array.type, nullable=not pa.types.is_fixed_size_list(array.type))
@@ -208,7 +213,7 @@ def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) ->
         return pa.table(list(arrays.values()), schema=pa.schema(fields))
 
     first = rows(0, 1)
-    made = sum(first[name].nbytes for name in columns if name not in known)
+    made = sum(first[name].nbytes for name in makers)
     n_bytes = made * n_rows + sum(array.nbytes for array in known.values())
     step = rows_per_group(n_bytes, n_rows)
     with writer(path, first.schema, metadata) as parquet:
@@ -216,12 +221,12 @@ def write(path: Path | str, columns: Mapping[str, object], metadata: Mapping) ->
             parquet.write_table(rows(start, start + step), row_group_size=step)
 
 
-def write_frame(path: Path | str, frame: "pd.DataFrame", metadata: Mapping) -> None:
+def write_frame(path: Path | str, frame: "pd.DataFrame", metadata: Mapping[str, object]) -> None:
     """Write a DataFrame of numbers, texts and arrays of one width a column; see `write`."""
     write(path, {name: _values(frame[name]) for name in frame}, metadata)
 
 
-def _values(column: "pd.Series") -> NDArray:
+def _values(column: "pd.Series") -> NDArray[Any]:
     values = column.to_numpy()
     if values.dtype.kind in "biuf":
         return values
@@ -235,18 +240,18 @@ def rows_per_group(n_bytes: int, n_rows: int) -> int:
     return max(1, _ROW_GROUP_BYTES // max(1, n_bytes // max(1, n_rows)))
 
 
-def fixed_size_list(values: NDArray) -> pa.FixedSizeListArray:
+def fixed_size_list(values: NDArray[Any]) -> pa.FixedSizeListArray:
     """An Arrow column of equally long lists from an array of shape (n_rows, width)."""
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, type=_list_type(values))
 
 
-def fixed_size_list_field(name: str, values: NDArray) -> pa.Field:
+def fixed_size_list_field(name: str, values: NDArray[Any]) -> pa.Field:
     """The field of a column that `fixed_size_list` makes."""
     return pa.field(name, _list_type(values), nullable=False)
 
 
-def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray:
+def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
     """The array of shape (n_rows, width) behind a `fixed_size_list` column."""
     width = column.type.list_size
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
@@ -318,10 +323,10 @@ class Rows:
         self._ends = np.cumsum(sizes, dtype=np.int64)
         self.dims: int = self._file.schema_arrow.field(column).type.list_size
         # The row group of the last piece: the next one may well be in it.
-        self._kept: tuple[int, NDArray] | None = None
+        self._kept: tuple[int, NDArray[Any]] | None = None
         self.ids: NDArray[np.int64] = self._read(None, "example_id").to_numpy().astype(np.int64)
 
-    def read(self, start: int, stop: int) -> NDArray:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """Rows from `start` to the end of their row group or to `stop`, as they are stored.
 
         Row group by row group: Arrow's own batches keep many groups in memory, and are slower.
@@ -348,12 +353,12 @@ class Rows:
             ) from None
 
 
-def metadata(path: Path | str) -> dict:
+def metadata(path: Path | str) -> dict[str, Any]:
     """What made a table, from which config and inputs; raises as `open_table` does."""
     return json.loads(open_table(path).schema_arrow.metadata[METADATA_KEY])
 
 
-def write_images(path: Path | str, split: Images, metadata: Mapping) -> None:
+def write_images(path: Path | str, split: Images, metadata: Mapping[str, object]) -> None:
     """Write a split of a dataset; `shape` and `classes` are added to the metadata."""
     write(
         path,
@@ -387,7 +392,7 @@ def read_images(path: Path | str) -> Images:
     )
 
 
-def _list_type(values: NDArray) -> pa.DataType:
+def _list_type(values: NDArray[Any]) -> pa.DataType:
     # Values that cannot be missing are read and written half as fast again, or faster.
     element = pa.field("element", pa.from_numpy_dtype(values.dtype), nullable=False)
     return pa.list_(element, values.shape[1])

@@ -6,6 +6,7 @@ and tables, done in one process. The same functions compute the same numbers.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ class Recipe:
     momentum: float = 0.0
 
     @classmethod
-    def of(cls, block: Mapping, **other: object) -> "Recipe":
+    def of(cls, block: Mapping[str, Any], **other: Any) -> "Recipe":
         """The recipe that a block of config.yaml gives, some of it replaced."""
         names = [field.name for field in fields(cls)]
         return cls(**{name: block[name] for name in names if name in block} | other)
@@ -216,7 +217,7 @@ def new_network(train: Images, *, recipe: Recipe, seed: int) -> nn.Module:
     network = networks.build(recipe.architecture, n_classes=n_classes, seed=seed, shape=shape)
     networks.check_fit(network, recipe.architecture, train.images, n_classes=n_classes)
     # Up to a quarter quicker on a CPU, where channels are few.
-    return network.to(devices.choose("auto", key="device"), memory_format=torch.channels_last)
+    return network.to(devices.choose("auto", key="device")).to(memory_format=torch.channels_last)
 
 
 def new_optimizer(network: nn.Module, *, recipe: Recipe) -> torch.optim.Optimizer:
@@ -276,8 +277,8 @@ def see(
     sets = [train.images, *(split.images for split in others)]
     recorded = [_record(network, points, images, dtype, prepare) for images in sets]
     labels, n_classes, k = train.labels, len(train.classes), n_neighbors
-    votes: list[list[NDArray]] = [[] for _ in sets]
-    distances: list[list[NDArray]] = [[] for _ in sets]
+    votes: list[list[NDArray[np.number]]] = [[] for _ in sets]
+    distances: list[list[NDArray[np.float32]]] = [[] for _ in sets]
     self_voting = []
     ranks = sorted({max(1, k - 1), k})
     for index in range(len(points)):
@@ -337,7 +338,7 @@ def scores(
         NaN where a score was not computed.
     """
     of_train = queries is None or seen is None
-    if of_train:
+    if queries is None or seen is None:
         queries, seen = train, seen_train
     labels, answers = queries.labels.astype(np.int64), seen.prediction
     met = [epoch.train if of_train else epoch.test for epoch in trained.epochs]
@@ -353,7 +354,7 @@ def scores(
         "depth": seen.depth,
         "depth_label": prediction_depth(seen.knn, labels),
     }
-    if of_train:
+    if seen.self_voting is not None:
         columns["depth_self_voting"] = prediction_depth(seen.self_voting, answers)
     columns |= {
         "loss": outputs.loss(seen.logits, labels),
@@ -393,7 +394,8 @@ def _record(
 ) -> tuple[NDArray[np.float32], list[torch.Tensor]]:
     """Logits, and the activations at each probe as tensors of shape (n, dims)."""
     device = device_of(network)
-    logits, pieces = [], [[] for _ in points]
+    logits: list[NDArray[np.float32]] = []
+    pieces: list[list[torch.Tensor]] = [[] for _ in points]
     with Recorder(network, points, dtype=dtype, prepare=prepare) as recorder:
         for start in range(0, len(images), _FORWARD_BATCH):
             batch = torch.tensor(images[start : start + _FORWARD_BATCH], device=device)

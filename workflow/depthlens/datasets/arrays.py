@@ -4,6 +4,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import numpy as np
@@ -94,7 +95,7 @@ def to_images(values: object, name: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(_channels_first(_bytes(array, name), name))
 
 
-def as_array(values: object) -> NDArray:
+def as_array(values: object) -> NDArray[Any]:
     """An array of what may be a tensor with a history, or an array of Python objects.
 
     Its type is `object` only where objects are something else than numbers, texts, or arrays of
@@ -187,7 +188,7 @@ def to_labels(
     return found, names
 
 
-def _from_npz(path: Path, names: list[str]) -> tuple[NDArray, NDArray]:
+def _from_npz(path: Path, names: list[str]) -> tuple[NDArray[Any], NDArray[Any]]:
     try:
         if path.is_file() and not zipfile.is_zipfile(path):
             raise StudyError(
@@ -223,7 +224,7 @@ def _from_npz(path: Path, names: list[str]) -> tuple[NDArray, NDArray]:
         ) from None
 
 
-def _array(values: object, name: str) -> NDArray:
+def _array(values: object, name: str) -> NDArray[Any]:
     try:
         array = as_array(values)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -258,7 +259,7 @@ def _channels_first(images: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     )
 
 
-def _bytes(array: NDArray, name: str) -> NDArray[np.uint8]:
+def _bytes(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     kind = array.dtype.kind
     if kind == "b":
         return array.view(np.uint8) * np.uint8(255)
@@ -298,7 +299,7 @@ def _bytes(array: NDArray, name: str) -> NDArray[np.uint8]:
     return pixels
 
 
-def _one_each(values: object, name: str) -> NDArray:
+def _one_each(values: object, name: str) -> NDArray[Any]:
     """Labels of shape (n,): int64, or texts."""
     array = _array(values, name)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -329,7 +330,7 @@ def _one_each(values: object, name: str) -> NDArray:
     return whole
 
 
-def _keys(content: dict) -> str:
+def _keys(content: dict[object, object]) -> str:
     keys = ", ".join(map(repr, list(content)[:_SHOWN])) or "nothing"
     return f"holds a dictionary of {keys}"[:200]
 
@@ -340,6 +341,6 @@ def _kind(content: object) -> str:
     return f"a {type(content).__name__}"
 
 
-def _some(values: Sequence | NDArray) -> str:
+def _some(values: Sequence[object] | NDArray[Any]) -> str:
     shown = ", ".join(str(value) for value in values[:_SHOWN])
     return f"{shown}, …" if len(values) > _SHOWN else shown

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ _EMNIST_FILES = "emnist-{}-train-images-idx3-ubyte and the three files like it (
 _STL10_CLASSES = (
     "airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck",
 )  # fmt: skip
+
+Split = tuple[NDArray[Any], NDArray[Any], Sequence[str]]
+"""Images, labels and classes of a split, as a collection has them."""
 
 
 def load(
@@ -106,7 +109,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _mnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
+def _mnist(kind: type[Any], data_root: Path, name: str, split: str) -> Split:
     """MNIST and what has its format, read by torchvision."""
     old = data_root.expanduser() / kind.__name__ / "processed"
     if any(old.glob("*.pt")):
@@ -121,13 +124,13 @@ def _mnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray,
     return np.asarray(found.data)[:, None], np.asarray(found.targets), found.classes
 
 
-def _qmnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
+def _qmnist(kind: type[Any], data_root: Path, name: str, split: str) -> Split:
     """QMNIST, whose labels are rows: the class, then writer, form and place of the digit."""
     images, labels, classes = _mnist(kind, data_root, name, split)
     return images, labels[:, 0], classes
 
 
-def _emnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
+def _emnist(kind: type[Any], data_root: Path, name: str, split: str) -> Split:
     """EMNIST, made upright, as its files hold columns for rows.
 
     References
@@ -140,7 +143,7 @@ def _emnist(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray
     return images.transpose(0, 1, 3, 2), labels, classes
 
 
-def _present(kind: type, data_root: Path, **which: object) -> object | None:
+def _present(kind: type[Any], data_root: Path, **which: object) -> Any:
     """The collection if its files are on the disk, else None."""
     try:
         return kind(data_root, download=False, **which)
@@ -148,7 +151,7 @@ def _present(kind: type, data_root: Path, **which: object) -> object | None:
         return None
 
 
-def _cifar(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, list, list]:
+def _cifar(kind: type[Any], data_root: Path, name: str, split: str) -> Split:
     """CIFAR-10 and -100, pickles: torchvision would run whatever they say, so we read them.
 
     References
@@ -167,10 +170,10 @@ def _cifar(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray,
         images.append(data)
         labels.extend(found)
     (classes,) = _entries(folder / kind.meta["filename"], kind.meta["key"])
-    return np.concatenate(images).reshape(-1, 3, 32, 32), labels, classes
+    return np.concatenate(images).reshape(-1, 3, 32, 32), np.array(labels), classes
 
 
-def _entries(path: Path, *keys: str) -> list:
+def _entries(path: Path, *keys: str) -> list[Any]:
     """Values of the dictionary that a file of CIFAR is; Python 2 wrote it."""
     content = plain_pickle.read_pickle(path, encoding="latin1")
     if type(content) is not dict or not content.keys() >= set(keys):
@@ -178,7 +181,7 @@ def _entries(path: Path, *keys: str) -> list:
     return [content[key] for key in keys]
 
 
-def _stl10(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, tuple]:
+def _stl10(kind: type[Any], data_root: Path, name: str, split: str) -> Split:
     """STL-10 without its unlabelled images, of which torchvision would read 2.7 GB.
 
     References
@@ -192,7 +195,7 @@ def _stl10(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray,
     return pixels.transpose(0, 1, 3, 2), labels, _STL10_CLASSES
 
 
-def _whole_archive(kind: type, data_root: Path, files: Sequence[Sequence[str]]) -> Path:
+def _whole_archive(kind: type[Any], data_root: Path, files: Sequence[Sequence[str]]) -> Path:
     """The folder of a collection whose files are those of the MD5s, downloaded if they are not."""
     from torchvision.datasets.utils import check_integrity, download_and_extract_archive
 
@@ -209,7 +212,7 @@ def _whole_archive(kind: type, data_root: Path, files: Sequence[Sequence[str]]) 
     return folder
 
 
-def _whole_file(kind: type, data_root: Path, split: str) -> Path:
+def _whole_file(kind: type[Any], data_root: Path, split: str) -> Path:
     """The file of a split, if it is that of the MD5, downloaded if there is none."""
     from torchvision.datasets.utils import check_integrity, download_url
 
@@ -222,7 +225,7 @@ def _whole_file(kind: type, data_root: Path, split: str) -> Path:
     return path
 
 
-def _svhn(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, NDArray, list]:
+def _svhn(kind: type[Any], data_root: Path, name: str, split: str) -> Split:
     """SVHN, cropped digits.
 
     References
@@ -236,7 +239,7 @@ def _svhn(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, 
     return content["X"].transpose(3, 2, 0, 1), labels, list("0123456789")
 
 
-def _usps(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, list, list]:
+def _usps(kind: type[Any], data_root: Path, name: str, split: str) -> Split:
     """USPS, read by torchvision from lines of text, once the file is what it should be."""
     _whole_file(kind, data_root, split)
     found = kind(data_root, train=split == "train")
@@ -246,7 +249,7 @@ def _usps(kind: type, data_root: Path, name: str, split: str) -> tuple[NDArray, 
 class Collection(NamedTuple):
     """How a collection is read, and what is said where it is missing."""
 
-    read: Callable[[type, Path, str, str], tuple]
+    read: Callable[[type[Any], Path, str, str], Split]
     """of torchvision's class, root, name and split"""
     folder: str
     """below the root"""

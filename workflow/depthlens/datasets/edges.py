@@ -7,7 +7,7 @@ floating-point step is one that IEEE 754 rounds exactly, as in `datasets.shapes`
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +162,7 @@ def _starts(split: str, location_ratio: float | None) -> tuple[int, int]:
 
 
 def _covered(
-    direction: str, start: NDArray, width: NDArray, angle: NDArray[np.int64]
+    direction: str, start: NDArray[Any], width: NDArray[Any], angle: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Which pixels an edge covers, shape (n, 28, 28)."""
     pixels = np.arange(IMAGE_SIZE)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from unicodedata import normalize
 
 import numpy as np
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from depthlens.errors import StudyError
 from depthlens.tables import class_type
+
+if TYPE_CHECKING:  # a study of generated images never needs it
+    from PIL import Image
 
 # So called, a file is an image and need not be opened to know it; of others its beginning decides.
 SUFFIXES = frozenset((
@@ -231,8 +234,9 @@ def decode(
                 torn.append(str(file))
             else:
                 read[row] = file
-        known, (levels, notes) = levels, _levels(name, list(read.values()), levels)
-        if levels not in (known, _HIGH_BYTE):
+        known = levels
+        levels, notes = _levels(name, list(read.values()), known)
+        if levels and levels not in (known, _HIGH_BYTE):
             again = [row for row, file in read.items() if file.grey16]
             list(_fill(images, paths, again, pixels, levels))
         if torn:
@@ -261,7 +265,7 @@ def _fill(
     images: NDArray[np.uint8],
     paths: Sequence[Path],
     rows: Iterable[int],
-    pixels: Callable,
+    pixels: Callable[..., tuple[NDArray[np.uint8], tuple[int, int] | None, int | None]],
     levels: tuple[int, int],
 ) -> Iterator[_Read | StudyError]:
     """Read files into some rows, and give what is known of each, or what is wrong with it."""
@@ -337,10 +341,11 @@ def _pixels(
                 image = Image.fromarray(_low_byte(values, levels))
             image = _plain(image, "L" if channels == 1 else "RGB")
             if is_deep:
-                colour16 = int(np.max(image))
+                colour16 = int(np.asarray(image).max())
     except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise StudyError(
-            f"datasets: {path}: says that it has more pixels than {2 * Image.MAX_IMAGE_PIXELS:,}; "
+            f"datasets: {path}: says that it has more pixels than {most:,}; "
             "make it smaller, or move it away"
         ) from None
     # A file that is no image can make its decoder raise nearly anything.
@@ -358,14 +363,14 @@ def _pixels(
         scale = min(size[0] / image.height, size[1] / image.width)
         inner = [max(1, round(side * scale)) for side in image.size]
         black = Image.new(image.mode, wide)
-        left_top = tuple((there - side) // 2 for there, side in zip(wide, inner, strict=True))
-        black.paste(image.resize(inner, bilinear), left_top)
+        left, top = ((there - side) // 2 for there, side in zip(wide, inner, strict=True))
+        black.paste(image.resize(inner, bilinear), (left, top))
         image = black
     pixels = np.asarray(image)
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1), grey16, colour16
 
 
-def _low_byte(values: NDArray, levels: tuple[int, int]) -> NDArray[np.uint8]:
+def _low_byte(values: NDArray[Any], levels: tuple[int, int]) -> NDArray[np.uint8]:
     """Levels from low to high in 256 equal steps; of all that 16 bits hold, the high byte."""
     low, high = levels
     above = values.clip(low, high).astype(np.uint32) - np.uint32(low)
@@ -404,7 +409,7 @@ def _signatures() -> dict[str, Callable[[bytes], bool | str]]:
     return {name: begins for name, begins in known.items() if name not in _NO_PICTURES}
 
 
-def _plain(image: object, mode: str) -> object:
+def _plain(image: "Image.Image", mode: str) -> "Image.Image":
     """An image in mode L or RGB."""
     from PIL import Image
 

@@ -7,7 +7,7 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, ClassVar, NoReturn
 
 import numpy as np
 
@@ -167,13 +167,13 @@ class _Dtype:
     """numpy.dtype('f8', False, True), then the state (3, '<', …) with the order of its bytes."""
 
     __slots__ = ("code", "order")
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # as whatever has none says it
 
     def __init__(self, code: object, *_flags: object) -> None:
         self.code = _text(code)
         self.order = "="
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[object, ...]) -> None:
         self.order = _text(state[1])
         if self.order not in ("<", ">", "|", "="):
             raise ValueError("byte order of a dtype")
@@ -195,14 +195,14 @@ class _Array:
     """An array on the stack: empty as _reconstruct makes it, then filled by its state."""
 
     __slots__ = ("objects", "shape", "values")
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
         self.values: np.ndarray | None = None
-        self.objects: list | None = None
+        self.objects: list[object] | None = None
         self.shape: tuple[int, ...] | None = None
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[object, ...]) -> None:
         _version, shape, dtype, is_fortran, content = state
         if self.shape is not None:
             raise ValueError("an array is filled twice")
@@ -212,7 +212,7 @@ class _Array:
             self.objects = content
         else:
             self.values = _values(content, dtype, shape, "F" if is_fortran else "C")
-        self.shape = shape
+        self.shape = _sizes(shape)
 
 
 class _Call(_Fixed):
@@ -220,7 +220,7 @@ class _Call(_Fixed):
 
     __slots__ = ("_function",)
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
 
     def __call__(self, *args: object) -> object:
@@ -248,12 +248,12 @@ def _values(content: object, dtype: object, shape: object, order: object) -> np.
         raise ValueError("dtype of an array")
     if type(content) is str:  # Python 2, read with encoding="latin1"
         content = content.encode("latin1")
-    if type(content) not in (bytes, bytearray) or order not in ("C", "F"):
+    if not isinstance(content, bytes | bytearray) or order not in ("C", "F"):
         raise ValueError("content of an array")
-    found = dtype.numpy()
-    if len(content) != (promised := math.prod(_sizes(shape)) * found.itemsize):
+    found, sizes = dtype.numpy(), _sizes(shape)
+    if len(content) != (promised := math.prod(sizes) * found.itemsize):
         raise ValueError(f"{len(content)} bytes in an array of {promised}")
-    return np.ndarray(shape, found, buffer=content, order=order).copy(order="K")
+    return np.ndarray(sizes, found, buffer=content, order=order).copy(order="K")
 
 
 def _reconstruct(kind: object, _shape: object, _code: object) -> _Array:
@@ -274,7 +274,7 @@ def _frombuffer(
     return array
 
 
-def _scalar(dtype: object, content: object) -> np.generic:
+def _scalar(dtype: object, content: object) -> object:
     return _values(content, dtype, (), "C")[()]
 
 
@@ -291,7 +291,7 @@ def _empty_bytes() -> bytes:
     return b""
 
 
-def _set(members: object) -> set:
+def _set(members: object) -> set[object]:
     if type(members) is not list:
         raise ValueError("members of a set")
     return set(members)
@@ -335,16 +335,35 @@ class _Whole:
         return line
 
 
+def _shallow(load: Callable[["_Reader"], None]) -> Callable[["_Reader"], None]:
+    """Python's hash of a tuple in a tuple in … overflows the C stack: a crash, no error."""
+
+    def load_tuple(self: "_Reader") -> None:
+        load(self)
+        made = self.stack[-1]
+        inner = (self._depths[id(x)][0] for x in made if type(x) is tuple and x)
+        depth = 1 + max(inner, default=0)
+        if depth > _DEEPEST:
+            raise _NotDataError(f"nests tuples more than {_DEEPEST} deep")
+        self._depths[id(made)] = depth, made  # kept alive, so that its id stays its own
+
+    return load_tuple
+
+
 # The reader in Python, not the one in C: that one takes extension codes from a cache without asking
 # find_class, and a damaged memo index makes it write gigabytes. A data set is few, large objects.
 class _Reader(pickle._Unpickler):
     """A `pickle.Unpickler` that finds nothing but the stand-ins above."""
 
-    dispatch = copy.copy(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = copy.copy(pickle._Unpickler.dispatch)
+    # Python's own reader has these, its published types do not.
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
+    stack: list[Any]
 
     def __init__(self, file: BinaryIO, *, encoding: str) -> None:
         super().__init__(_Whole(file), encoding=encoding)
-        self._depths: dict[int, tuple[int, tuple]] = {}
+        self._depths: dict[int, tuple[int, tuple[object, ...]]] = {}
 
     def find_class(self, module: str, name: str) -> _Fixed:
         if (module, name) not in _NAMES:
@@ -364,23 +383,9 @@ class _Reader(pickle._Unpickler):
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
-    def _shallow(load: Callable) -> Callable:  # noqa: N805
-        """Python's hash of a tuple in a tuple in … overflows the C stack: a crash, no error."""
-
-        def load_tuple(self: "_Reader") -> None:
-            load(self)
-            made = self.stack[-1]
-            inner = (self._depths[id(x)][0] for x in made if type(x) is tuple and x)
-            depth = 1 + max(inner, default=0)
-            if depth > _DEEPEST:
-                raise _NotDataError(f"nests tuples more than {_DEEPEST} deep")
-            self._depths[id(made)] = depth, made  # kept alive, so that its id stays its own
-
-        return load_tuple
-
     for _opcode in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3):
         dispatch[_opcode[0]] = _shallow(dispatch[_opcode[0]])
-    del _opcode, _shallow
+    del _opcode
 
 
 def _plain(read: Any) -> Any:

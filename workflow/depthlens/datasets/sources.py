@@ -4,12 +4,13 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from depthlens.datasets import image_folder
 from depthlens.provenance import user_code
 
 
-def files(cfg: Mapping) -> dict[str, Path] | None:
+def files(cfg: Mapping[str, Any]) -> dict[str, Path] | None:
     """Every file that decides what a dataset is, under names that do not say where it lies.
 
     Parameters

@@ -1,7 +1,7 @@
 """Images, labels and factors that a user's own function gives."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def read(function: str, arguments: Mapping[str, object], split: str) -> Given:
     )  # fmt: skip
 
 
-def _array(values: object, what: str) -> NDArray:
+def _array(values: object, what: str) -> NDArray[Any]:
     try:
         return as_array(values)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -68,6 +68,7 @@ def _array(values: object, what: str) -> NDArray:
 
 def _images(values: object, what: str) -> NDArray[np.uint8]:
     images = _array(values, f"{what} returned images")
+    shape = images.shape
     if images.dtype != np.uint8:
         raise StudyError(
             f"{what} returned images of type {images.dtype}; return uint8, 0 is black and 255 white"
@@ -76,15 +77,15 @@ def _images(values: object, what: str) -> NDArray[np.uint8]:
         images = images[:, None]
     if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
         raise StudyError(
-            f"{what} returned images of shape {np.shape(values)}; return n × height × width, or "
+            f"{what} returned images of shape {shape}; return n × height × width, or "
             "n × channels × height × width with 1 or 3 channels"
         )
     return np.ascontiguousarray(images)
 
 
 def _classes(values: object, what: str) -> list[str]:
-    is_list = isinstance(values, list | tuple | np.ndarray)
-    classes = [str(name) if isinstance(name, str) else name for name in values] if is_list else []
+    names = values if isinstance(values, list | tuple | np.ndarray) else []
+    classes = [str(name) if isinstance(name, str) else name for name in names]
     if len(classes) < 2 or not all(type(name) is str and name for name in classes):
         raise StudyError(f"{what} returned classes that are not a list of two or more names")
     if len(set(classes)) < len(classes):

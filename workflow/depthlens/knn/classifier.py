@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from depthlens import tables
 from depthlens.errors import closest
 from depthlens.knn.frame import require_finite
 from depthlens.knn.points import Array, Normalized, Points
-from depthlens.knn.search import Queries, nearest
+from depthlens.knn.search import nearest
+from depthlens.knn.sweep import Queries
 from depthlens.knn.votes import count, vote
 from depthlens.models import devices
 
@@ -35,7 +36,7 @@ _CHOICES = {
 }
 
 
-class KNNClassifier(ClassifierMixin, BaseEstimator):
+class KNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # they have no types
     """Classify by the votes of the k nearest points, exactly.
 
     As scikit-learn's `KNeighborsClassifier(algorithm="brute")`: a tie of votes goes to the smallest
@@ -130,7 +131,7 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         *,
         example_id: ArrayLike | None = None,
         exclude_self: bool = False,
-    ) -> NDArray:
+    ) -> NDArray[Any]:
         """The class of each query.
 
         Parameters
@@ -165,8 +166,7 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         near, weights = self._near(X, example_id, exclude_self)
         weights = np.ones(near.shape) if weights is None else weights
         shares = count(near, len(self.classes_), weights)
-        shares /= shares.sum(1, keepdims=True)
-        return shares
+        return shares / shares.sum(1, keepdims=True)
 
     def predict_each_k(
         self,
@@ -175,7 +175,7 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         n_neighbors: Sequence[int],
         example_id: ArrayLike | None = None,
         exclude_self: bool = False,
-    ) -> NDArray:
+    ) -> NDArray[Any]:
         """The class of each query for several k, at the price of the largest; see `predict`.
 
         Parameters
@@ -335,7 +335,7 @@ class KNNClassifier(ClassifierMixin, BaseEstimator):
         devices.choose(self.device, key="device")
 
 
-def _check_k(n_neighbors: object) -> None:
+def _check_k(n_neighbors: int) -> None:
     whole = isinstance(n_neighbors, Integral) and not isinstance(n_neighbors, bool)
     if not whole or n_neighbors < 1:
         raise ValueError(f"n_neighbors: {n_neighbors!r} is not a whole number greater than 0")
@@ -343,7 +343,7 @@ def _check_k(n_neighbors: object) -> None:
 
 def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}: unknown {value!r}{closest(value, choices)}")
+        raise ValueError(f"{name}: unknown {value!r}{closest(str(value), choices)}")
 
 
 def _real(points: torch.Tensor) -> torch.Tensor:
@@ -364,5 +364,5 @@ def _ids(example_id: ArrayLike, n_points: int) -> NDArray[np.integer]:
     return ids
 
 
-def _as_array(values: ArrayLike | torch.Tensor) -> NDArray:
+def _as_array(values: ArrayLike | torch.Tensor) -> NDArray[Any]:
     return np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)

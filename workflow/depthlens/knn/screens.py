@@ -111,7 +111,8 @@ def choose(device: torch.device, dims: int, precision: str = "auto") -> list[Scr
 @contextlib.contextmanager
 def pinned_precision() -> Iterator[None]:
     """Products as the screens expect them, whatever the caller allows torch to shorten."""
-    cuda, cpu = torch.backends.cuda.matmul, torch.backends.mkldnn.matmul
+    cuda = torch.backends.cuda.matmul
+    cpu = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # set when it is imported
     before = cuda.fp32_precision, cpu.fp32_precision, cuda.allow_bf16_reduced_precision_reduction
     cuda.fp32_precision = cpu.fp32_precision = "ieee"
     cuda.allow_bf16_reduced_precision_reduction = False

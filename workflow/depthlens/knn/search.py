@@ -98,7 +98,6 @@ def nearest(
     exact = distance_type(references, *(points for points, _ in queries))
     frame = Frame(references, torch.device(device), exact)
     ladder = screens.choose(frame.device, references.dims, precision)
-    asked = {"n_neighbors": n_neighbors, "ranks": ranks}
     answers = [
         _Answer(points, exclude_self, n_neighbors, exact) for points, exclude_self in queries
     ]
@@ -106,7 +105,16 @@ def nearest(
         for screen in ladder[:-1]:
             keep = screen.spare * n_neighbors + 8
             sets = [answer.open_queries() for answer in answers]
-            found = _find(sets, frame, screen, keep, memory=memory, progress=progress, **asked)
+            found = _find(
+                sets,
+                frame,
+                screen,
+                keep,
+                n_neighbors=n_neighbors,
+                ranks=ranks,
+                memory=memory,
+                progress=progress,
+            )
             for answer, part in zip(answers, found, strict=True):
                 answer.take(part, by=screen.name)
         for answer in answers:
@@ -175,13 +183,17 @@ def _find(
     found = []
     for number, batch in enumerate(batches):
         before, share = number / len(batches), 1 / len(batches)
+
+        def advance(done: float, before: float = before, share: float = share) -> None:
+            progress(before + share * done)
+
         candidates = sweep(
             batch,
             frame,
             screen,
             keep=keep,
             memory=memory,
-            progress=lambda done, before=before, share=share: progress(before + share * done),
+            progress=advance,
         )
         found += decide(candidates, frame, n_neighbors=n_neighbors, ranks=ranks, memory=memory)
     if len(batches) == 1:
@@ -239,7 +251,8 @@ def _each_for_its_equals(
         if own is not None:
             missing |= rows == own[piece, None]
         pieces.append(_in_order(rows, np.where(missing, np.inf, distances), n_neighbors))
-    return tuple(np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    rows, distances = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    return rows, distances
 
 
 def _distinct(

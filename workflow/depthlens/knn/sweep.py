@@ -190,7 +190,8 @@ def batches(
     sets: Sequence[Candidates], length: int, resident: int
 ) -> Iterator[list[tuple[Candidates, int, int]]]:
     """Spans of at most `length` queries, as many at a time as may be resident."""
-    batch, rows = [], 0
+    batch: list[tuple[Candidates, int, int]] = []
+    rows = 0
     for owner in sets:
         for start, stop in _spans(0, len(owner.squares), length):
             if batch and rows + stop - start > resident:

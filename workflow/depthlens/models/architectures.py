@@ -45,7 +45,7 @@ class MLP7(nn.Sequential):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits, shape (n, n_classes), of images of shape (n, channels, height, width)."""
-        return super().forward(images.flatten(1))
+        return super().forward(images.flatten(1))  # type: ignore[no-untyped-call]  # torch says no types
 
 
 class VGG16Small(nn.Sequential):

@@ -13,7 +13,8 @@ from torch import nn
 
 _SMALLEST_IMAGE = 128
 """rows and columns that a receptive field is first looked for in"""
-_LOCAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+Local = nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d
+"""What looks at a part of the image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,7 @@ def by_formula(network: nn.Sequential, *, size: int) -> list[Layer]:
     for name, module in _local(network):
         kernel_size, stride = _one(module.kernel_size), _one(module.stride)
         passed.append((kernel_size, stride))
-        is_convolution = isinstance(module, nn.Conv2d)
-        if is_convolution:
+        if isinstance(module, nn.Conv2d):
             parameters = convolution_parameters(
                 channels=module.in_channels,
                 filters=module.out_channels,
@@ -125,7 +125,7 @@ def as_measured(network: nn.Sequential, *, size: int) -> list[Layer]:
     through: list[nn.Module] = []
     wanted = dict(_local(network))
     for name, module in network.named_children():
-        if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d | nn.ReLU):
+        if isinstance(module, Local | nn.ReLU):
             seen = module(seen)
             through.append(module)
         if name not in wanted:
@@ -134,7 +134,7 @@ def as_measured(network: nn.Sequential, *, size: int) -> list[Layer]:
             Layer(
                 name=name,
                 kind=type(module).__name__,
-                kernel_size=_one(module.kernel_size),
+                kernel_size=_one(wanted[name].kernel_size),
                 output_size=seen.shape[-1],
                 parameters=sum(parameter.numel() for parameter in module.parameters()),
                 receptive_field=_measured_field(through, _channels(network)),
@@ -145,11 +145,11 @@ def as_measured(network: nn.Sequential, *, size: int) -> list[Layer]:
     return layers
 
 
-def _local(network: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
+def _local(network: nn.Sequential) -> Iterator[tuple[str, Local]]:
     for name, module in network.named_children():
         if isinstance(module, nn.AdaptiveAvgPool2d | nn.Flatten | nn.Linear):
             return
-        if isinstance(module, _LOCAL):
+        if isinstance(module, Local):
             yield name, module
 
 
@@ -162,8 +162,8 @@ def _measured_field(layers: list[nn.Module], channels: int) -> int:
         for module in plain:
             seen = module(seen)
         middle = seen.shape[-1] // 2
-        seen[0, 0, middle, middle].backward()
-        rows = image.grad[0].abs().sum(dim=(0, 2)).nonzero()
+        (gradient,) = torch.autograd.grad(seen[0, 0, middle, middle], image)
+        rows = gradient[0].abs().sum(dim=(0, 2)).nonzero()
         first, last = int(rows.min()), int(rows.max())
         # A field that comes near a border may go on beyond it.
         if size // 4 <= first and last < size - size // 4:
@@ -186,7 +186,7 @@ def _channels(network: nn.Sequential) -> int:
     return next(m for m in network.modules() if isinstance(m, nn.Conv2d)).in_channels
 
 
-def _one(value: int | tuple[int, int]) -> int:
+def _one(value: int | tuple[int, ...]) -> int:
     if isinstance(value, int):
         return value
     if value[0] != value[1]:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,7 +17,9 @@ from depthlens.errors import ArtifactError, shortened
 from depthlens.models import inputs, networks
 
 
-def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata: Mapping) -> None:
+def save_tensors(
+    path: Path | str, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]
+) -> None:
     """Write named tensors and one JSON string of metadata, whole or not at all."""
     # One metadata key only: safetensors writes several in random order.
     about = {"depthlens": json.dumps(metadata, sort_keys=True, ensure_ascii=False)}
@@ -35,7 +38,7 @@ def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata
             raise OSError(str(error)) from None
 
 
-def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict]:
+def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote.
 
     Raises
@@ -217,7 +220,7 @@ def _shared_prefix(names: Iterable[str]) -> str:
 
 def _tied(tensors: Mapping[str, torch.Tensor]) -> list[list[str]]:
     """Names of each tensor that has several, as where layers share their weight."""
-    names: dict[tuple, list[str]] = {}
+    names: dict[tuple[object, ...], list[str]] = {}
     for name, tensor in tensors.items():
         if tensor.numel():
             place = tensor.data_ptr(), tensor.shape, tensor.stride()

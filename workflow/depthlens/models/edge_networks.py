@@ -63,9 +63,10 @@ def convolutional(
     channels = 1
     for number in range(1, convolutions + 1):
         size = detector if detector and number == 1 else kernel_size
-        layers[f"conv{number}"] = nn.Conv2d(
-            channels, filters, size, padding="same", padding_mode="reflect"
-        )
+        convolution = nn.Conv2d(channels, filters, size, padding="same", padding_mode="reflect")
+        if detector and number == 1:
+            _set_detectors(convolution, detector)
+        layers[f"conv{number}"] = convolution
         layers[f"relu{number}"] = nn.ReLU()
         if number <= 2:
             layers[f"pool{number}"] = _POOLING[pooling](2)
@@ -73,10 +74,7 @@ def convolutional(
     layers["avgpool"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten()
     layers["fc"] = nn.Linear(channels, n_classes)
-    network = nn.Sequential(layers)
-    if detector:
-        _set_detectors(network.conv1, detector)
-    return network
+    return nn.Sequential(layers)
 
 
 def multilayer_perceptron(*, n_classes: int) -> nn.Sequential:
@@ -134,12 +132,11 @@ def build(name: str, *, n_classes: int, seed: int, kernel_size: int = 7) -> nn.S
         raise StudyError(f"no network for edges is called {name!r}{closest(name, NAMES)}")
     # Initial weights are drawn from the global generator: lend it ours and give it back.
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return _NETWORKS[name](n_classes, kernel_size)
 
 
 def _set_detectors(convolution: nn.Conv2d, size: int) -> None:
-    with torch.no_grad():
-        convolution.weight[:] = torch.tensor(DETECTORS[size], dtype=torch.float32)[:, None]
-        convolution.bias.zero_()
+    weight = torch.tensor(DETECTORS[size], dtype=torch.float32)[:, None]
+    convolution.load_state_dict({"weight": weight, "bias": torch.zeros(len(weight))})
     convolution.requires_grad_(False)

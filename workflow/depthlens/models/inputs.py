@@ -1,6 +1,7 @@
 """What a network sees of images. It needs no library of networks, so that importing it is quick."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -11,7 +12,7 @@ Prepare = Callable[[torch.Tensor], torch.Tensor]
 Shape = tuple[int, int, int]
 
 
-def prepare(model: Mapping) -> Prepare:
+def prepare(model: Mapping[str, Any]) -> Prepare:
     """What a network sees of images, as one function; the only place that decides it.
 
     Parameters
@@ -57,7 +58,7 @@ network_input = prepare({})
 """What a network sees where a config says nothing else: brightness in [0, 1], three channels."""
 
 
-def input_shape(model: Mapping, image_shape: tuple[int, ...]) -> Shape:
+def input_shape(model: Mapping[str, Any], image_shape: tuple[int, ...]) -> Shape:
     """Shape (channels, height, width) of what a network sees of images of another shape.
 
     Parameters

@@ -1,5 +1,6 @@
 """A residual network with a head after each of its stages, so that easy images can leave early."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -12,7 +13,8 @@ from depthlens.models import macs
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 """children of a ResNet after which an image can leave; the last one's head is the network's own"""
 
-_CHILDREN = ("conv1", "bn1", "relu", "maxpool", *STAGES, "avgpool", "fc")
+_STEM = ("conv1", "bn1", "relu", "maxpool")
+_CHILDREN = (*_STEM, *STAGES, "avgpool", "fc")
 
 
 class MultiExit(nn.Module):
@@ -54,7 +56,7 @@ class MultiExit(nn.Module):
         # What a stage gives is what the next one's first convolution takes.
         widths = [getattr(trunk, stage)[0].conv1.in_channels for stage in STAGES[1:]]
         with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             self.heads = nn.ModuleList(nn.Linear(width, n_classes) for width in widths)
 
     def exits(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -68,11 +70,13 @@ class MultiExit(nn.Module):
         ------
         float tensor, shape (n, n_classes)
         """
-        trunk = self.trunk
-        seen = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(images))))
-        for stage, head in zip(STAGES, [*self.heads, trunk.fc], strict=True):
-            seen = getattr(trunk, stage)(seen)
-            yield head(trunk.avgpool(seen).flatten(1))
+        part = dict(self.trunk.named_children())
+        seen = images
+        for name in _STEM:
+            seen = part[name](seen)
+        for stage, head in zip(STAGES, [*self.heads, part["fc"]], strict=True):
+            seen = part[stage](seen)
+            yield head(part["avgpool"](seen).flatten(1))
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Logits of every head, the network's own last."""
@@ -119,4 +123,4 @@ def multiply_accumulates(network: MultiExit, image: torch.Tensor) -> list[int]:
             if index == at:
                 return
 
-    return [macs.count(lambda at=at: leave(at)) for at in range(len(STAGES))]
+    return [macs.count(functools.partial(leave, at)) for at in range(len(STAGES))]

@@ -52,7 +52,7 @@ def build(architecture: str, *, n_classes: int, seed: int, shape: Shape = (3, 32
     """
     # Initial weights are drawn from the global generator: lend it ours and give it back.
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         if architecture in _OURS:
             return _OURS[architecture](n_classes, shape)
         if architecture.startswith(_TIMM):

@@ -120,7 +120,7 @@ class Given(NamedTuple):
     @property
     def can_be_kept(self) -> bool:
         """Whether there is something of each image."""
-        return self.axis is not None and len(self.two) > 1
+        return self.two is not None and self.axis is not None and len(self.two) > 1
 
 
 def trace(network: nn.Module, images: torch.Tensor) -> dict[str, Given]:
@@ -155,7 +155,7 @@ def trace(network: nn.Module, images: torch.Tensor) -> dict[str, Given]:
     }
 
 
-def _first_kept(two: Sequence[tuple], three: Sequence[tuple]) -> Given:
+def _first_kept(two: Sequence[tuple[int, ...]], three: Sequence[tuple[int, ...]]) -> Given:
     """The first tensor that can be kept, or else the first."""
     # How many there are may depend on the images.
     given = [Given(*ends, place) for place, ends in enumerate(zip(two, three, strict=False))]

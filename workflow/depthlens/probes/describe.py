@@ -73,7 +73,7 @@ def receptive_fields(network: nn.Module, plan: Sequence[Probe], *, width: int) -
             positive(image)
     except Exception:  # whatever a network of one image size raises, and there are many ways
         outputs.clear()
-    fields = []
+    fields: list[int | None] = []
     for probe in plan:
         if probe.kind == "input":
             fields.append(1)
@@ -139,9 +139,11 @@ def _linear_and_positive(network: nn.Module) -> nn.Module:
 class _GlobalMean(nn.Module):
     """A pooling all of whose units see everything."""
 
-    def __init__(self, size: int | tuple[int, int]) -> None:
+    def __init__(self, size: int | tuple[int | None, int | None] | None) -> None:
         super().__init__()
-        self._size = (size, size) if isinstance(size, int) else tuple(size)
+        self._size = size if isinstance(size, tuple | list) else (size, size)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return values.mean((2, 3), keepdim=True).expand(-1, -1, *self._size)
+        ends = zip(self._size, values.shape[2:], strict=True)
+        size = [given if asked is None else asked for asked, given in ends]
+        return values.mean((2, 3), keepdim=True).expand(-1, -1, *size)

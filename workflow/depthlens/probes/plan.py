@@ -4,8 +4,8 @@ import inspect
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import fx, nn
@@ -107,17 +107,17 @@ def _plan(
     linear |= {name for name, node in _nodes(network).items() if graphs.is_linear(node)}
     ran = list(map(module_of, calls))
     last = next((name for name in reversed(ran) if name in linear), None)
-    found = []
-    for index, (name, reduction) in enumerate(points):
+    planned = []
+    for index, (call, reduction) in enumerate(points):
         # A module of the network wins over our words for what is outside of it.
-        kind, module = ("module", name) if name in calls else (name, "")
-        plain = "-".join([*name.split("."), *filter(None, [reduction])])
+        kind, module = ("module", call) if call in calls else (call, "")
+        plain = "-".join([*call.split("."), *filter(None, [reduction])])
         gives_logits = kind == "module" and f"{last}.".startswith(f"{module_of(module)}.")
-        given = calls[name] if module else Given()
+        given = calls[call] if module else Given()
         name = f"{index:0{width}d}-{plain}"
         axis = given.axis or 0
-        found.append(Probe(name, kind, module, reduction, axis, gives_logits, given.place))
-    return found
+        planned.append(Probe(name, kind, module, reduction, axis, gives_logits, given.place))
+    return planned
 
 
 def _shapes(given: Given) -> str:
@@ -207,7 +207,7 @@ def outline(
         Of images that it may be given, tried before those of well-known collections. If it takes
         none of them, its modules are supposed to run once each, in the order of their definition.
     """
-    shapes = [(channels, *size) for size in (*sizes, *_SIZES)]
+    shapes = [(channels, height, width) for height, width in (*sizes, *_SIZES)]
     network, calls = _outlined(architecture, shapes)
     found = _plan(network, probes, calls)
     return Outline([probe.name for probe in found], feature_probe(found))
@@ -218,9 +218,10 @@ def _outlined(
 ) -> tuple[nn.Module, dict[str, Given]]:
     """A network and its calls."""
     for make in (_without_weights, networks.build):
-        network = make(architecture, n_classes=2, seed=0, shape=shapes[0])
-        if network is None:
+        made = make(architecture, n_classes=2, seed=0, shape=shapes[0])
+        if made is None:
             continue
+        network = made
         home = next((value.device for value in network.parameters()), None)
         for shape in shapes:
             try:
@@ -249,7 +250,7 @@ def feature_probe(probes: Sequence[Probe]) -> str:
     return (before or modules or probes)[-1 if modules else 0].name
 
 
-def _without_weights(architecture: str, **options: object) -> nn.Module | None:
+def _without_weights(architecture: str, **options: Any) -> nn.Module | None:
     if ":" in architecture and not architecture.startswith("timm:"):
         return None  # a user's module, imported in there, would keep constants without numbers
     try:
@@ -289,7 +290,7 @@ def _children(network: nn.Module, calls: Mapping[str, Given]) -> list[str]:
     return [call for call in calls if roles.get(module_of(call)) == "child"]
 
 
-def _reached(calls: Sequence[str]) -> set[str]:
+def _reached(calls: Iterable[str]) -> set[str]:
     """Modules that run, and those that hold one that does."""
     return {
         name.rsplit(".", above)[0]
@@ -303,7 +304,7 @@ def _tell_idle(roles: Mapping[str, str]) -> None:
         log.info("not read, since the network predicts without them: %s", ", ".join(idle))
 
 
-def _tell_left_out(network: nn.Module, calls: Sequence[str], kept: Sequence[str]) -> None:
+def _tell_left_out(network: nn.Module, calls: Collection[str], kept: Sequence[str]) -> None:
     """Say so if more of a network's matrices lie outside its layers and blocks than inside."""
     ran = set(map(module_of, calls))
     holders = [
@@ -373,7 +374,7 @@ _POOLS_ALL = (
 )  # fmt: skip
 
 
-def _roles(network: nn.Module, calls: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _roles(network: nn.Module, calls: Collection[str]) -> Iterator[tuple[str, str]]:
     """Names and roles ("layer", "block", "follows", "pooling") that `_blocks` speaks of; "idle"."""
     ran, reached = set(map(module_of, calls)), _reached(calls)
     blocks = _block_classes(network)
@@ -446,7 +447,7 @@ def _weight_dims(module: nn.Module) -> int:
         return 0
     if parametrize.is_parametrized(module, "weight"):
         # To ask for the weight would compute it, which moves spectral_norm's state in training.
-        originals = module.parametrizations["weight"].state_dict().values()
+        originals = module.get_submodule("parametrizations.weight").state_dict().values()
         return max(original.dim() for original in originals)
     if isinstance(module, nn.Linear):
         return 2  # also a lazy one's, which has no dimensions before the first forward pass

@@ -109,8 +109,8 @@ class Recorder:
             return
         probe = self._wanted[name]
         values = first_tensor(output, probe.place)
-        given = None if values is None else tuple(values.shape)
-        if given is None or len(given) < 2 or given[probe.axis] != self._n_examples:
+        if values is None or values.dim() < 2 or values.shape[probe.axis] != self._n_examples:
+            given = None if values is None else tuple(values.shape)
             raise StudyError(
                 f"activations.probes: the module {name!r} gives shape {given} for "
                 f"{self._n_examples} images, whose axis {probe.axis} should follow them; probe the "
@@ -121,7 +121,13 @@ class Recorder:
         self._seen[name] = kept.to(self._dtype, copy=True)
 
 
-def check_finite(values: NDArray, probe: Probe, ids: Sequence[int], *, key: str) -> None:
+def check_finite(
+    values: NDArray[np.floating],
+    probe: Probe,
+    ids: Sequence[int] | NDArray[np.integer],
+    *,
+    key: str,
+) -> None:
     """Raise `StudyError` if an activation is no finite number of its type.
 
     Parameters
@@ -140,7 +146,7 @@ def check_finite(values: NDArray, probe: Probe, ids: Sequence[int], *, key: str)
     if not finite.all():
         cure = f"; set {key} to float32" if values.dtype == np.float16 else ""
         raise StudyError(
-            f"probe {probe.name}: the activation of example {ids[np.argmin(finite)]} is not a "
+            f"probe {probe.name}: the activation of example {ids[int(np.argmin(finite))]} is not a "
             f"finite {values.dtype}{cure}"
         )
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -30,6 +30,7 @@ def _tensors(output: object, seen: set[int]) -> Iterator[torch.Tensor]:
     if id(output) in seen or isinstance(output, (str, bytes, torch.nn.Module, type)):
         return
     seen.add(id(output))
+    parts: Iterable[object]
     if isinstance(output, Mapping):
         parts = output.values()
     elif isinstance(output, (tuple, list)):

@@ -93,7 +93,7 @@ def _names_imported(source: bytes) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            if node.level:
+            if node.level or node.module is None:  # it has no module where it has a level
                 raise _RelativeImportError
             found.append(node.module)
             found += [f"{node.module}.{alias.name}" for alias in node.names]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from depthlens.progress import bar
 from depthlens.tables import sha256
@@ -30,7 +31,7 @@ class Fingerprints:
         What an earlier `known` was.
     """
 
-    def __init__(self, known: Mapping[str, list]):
+    def __init__(self, known: Mapping[str, list[Any]]):
         self._known = dict(known)
 
     def of(self, paths: Iterable[str]) -> dict[str, str]:
@@ -57,7 +58,7 @@ class Fingerprints:
         return found
 
     @property
-    def known(self) -> dict[str, list]:
+    def known(self) -> dict[str, list[Any]]:
         """What to give to the next."""
         return dict(sorted(self._known.items()))
 

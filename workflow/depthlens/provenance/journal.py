@@ -220,10 +220,10 @@ def _judge(
         if is_new and not is_as_made:
             changed = changed_after(path, snakemake.record_file(path))
             is_as_made = is_known_to_readers or not changed
-        if is_as_made:
+        if job and is_as_made:
             kept[path] = _Kept(_digest(job), digest)
         # Whoever only brought a file did not make it.
-        if is_new and is_as_made and not job.rule.startswith(_BRINGS):
+        if job and is_new and is_as_made and not job.rule.startswith(_BRINGS):
             made.append(path)
         elif record and record.outputs[path].sha256 == digest:
             jobs[path] = record.job

@@ -3,13 +3,14 @@
 import ast
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from depthlens.errors import ArtifactError
 from depthlens.provenance import records
 from depthlens.provenance.records import Record
 
 
-def manifest(targets: Iterable[str]) -> dict[str, dict]:
+def manifest(targets: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The records of everything that targets were made from, directly or not, and of themselves.
 
     Parameters
@@ -29,7 +30,7 @@ def manifest(targets: Iterable[str]) -> dict[str, dict]:
         If something was never recorded, or was made from other bytes than those of its input.
     """
     recorded = {path: record for record in records.read() for path in record.outputs}
-    found: dict[str, dict] = {}
+    found: dict[str, dict[str, Any]] = {}
     pending = sorted(targets)
     while pending:
         path = pending.pop()
@@ -48,7 +49,7 @@ def manifest(targets: Iterable[str]) -> dict[str, dict]:
     return dict(sorted(found.items()))
 
 
-def _entry(record: Record, path: str) -> dict:
+def _entry(record: Record, path: str) -> dict[str, Any]:
     block, code = config_and_code(record)
     return {
         **record.outputs[path]._asdict(),
@@ -59,7 +60,7 @@ def _entry(record: Record, path: str) -> dict:
     }
 
 
-def config_and_code(record: Record) -> tuple[Mapping | None, str | None]:
+def config_and_code(record: Record) -> tuple[Mapping[str, object] | None, str | None]:
     """The config block and the code digest among the params of a job."""
     block = code = None
     for shown in record.job.params:

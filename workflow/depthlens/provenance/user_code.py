@@ -73,11 +73,11 @@ def importable(function: str) -> Iterator[None]:
     found = _file(module)
     is_here = found is not None and _is_own(module, found, here)
     files = {name: _file(name) for name in (_tops(source_files(function)) if is_here else ())}
-    theirs = {name for name, file in files.items() if file and _is_own(name, file, here)}
+    theirs = {name: file for name, file in files.items() if file and _is_own(name, file, here)}
     hidden = {
         name: module
         for name, module in sys.modules.items()
-        if (top := name.partition(".")[0]) in theirs and not _is_of(sys.modules[top], files[top])
+        if (top := name.partition(".")[0]) in theirs and not _is_of(sys.modules[top], theirs[top])
     }
     before = list(sys.path), list(sys.meta_path)
     sys.path.insert(0, str(here))
@@ -89,7 +89,7 @@ def importable(function: str) -> Iterator[None]:
         yield
     finally:
         sys.path[:], sys.meta_path[:] = before
-        borrowed = _tops(hidden) | (theirs & sys.stdlib_module_names)
+        borrowed = _tops(hidden) | (theirs.keys() & sys.stdlib_module_names)
         for name in [name for name in sys.modules if name.partition(".")[0] in borrowed]:
             del sys.modules[name]
         sys.modules.update(hidden)

@@ -3,6 +3,8 @@
 Arrays have one row an epoch, shape (n_epochs, n_examples); epochs count from 1 to E.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -181,7 +183,7 @@ def _right(predictions: NDArray[np.integer], labels: NDArray[np.integer]) -> NDA
     return predictions == labels
 
 
-def _epochs(values: NDArray) -> NDArray:
+def _epochs(values: NDArray[Any]) -> NDArray[Any]:
     values = np.asarray(values)
     if values.ndim != 2 or not len(values):
         raise ValueError(

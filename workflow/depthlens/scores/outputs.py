@@ -99,10 +99,10 @@ def entropy(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _logits(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    values = np.asarray(values, np.float64)
-    if values.ndim != 2:
-        raise ValueError(f"logits must be (n_examples, n_classes), not {values.shape}")
-    return values
+    logits = np.asarray(values, np.float64)
+    if logits.ndim != 2:
+        raise ValueError(f"logits must be (n_examples, n_classes), not {logits.shape}")
+    return logits
 
 
 def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ not every network is on the same side of every example.
 
 import copy
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,7 +78,7 @@ def split_halves(measurements: NDArray[np.floating], *, generator: np.random.Gen
     second = there & (place > size) & (place <= 2 * size)
     # Not a product with the mask: an infinite measurement times 0 is not a number.
     means = [np.where(half, values, 0).sum(axis=0) / size for half in (first, second)]
-    return Halves(*means, size)
+    return Halves(means[0], means[1], size)
 
 
 def spearman(
@@ -100,8 +100,8 @@ def spearman(
     float
         -1 … 1; NaN if either has no two different values.
     """
-    times = np.ones(len(first)) if times is None else np.asarray(times, np.float64)
-    return _Ranks(first, second).correlation(np.arange(len(times)), times)
+    weights = np.ones(len(first)) if times is None else np.asarray(times, np.float64)
+    return _Ranks(first, second).correlation(np.arange(len(weights)), weights)
 
 
 def step(reliability: ArrayLike, factor: float) -> NDArray[np.float64]:
@@ -218,7 +218,7 @@ def measure(
 class _Ranks:
     """Two columns of values, prepared so that ranks among any resample of the rows are quick."""
 
-    def __init__(self, first: NDArray, second: NDArray) -> None:
+    def __init__(self, first: NDArray[Any], second: NDArray[Any]) -> None:
         self._codes = [np.unique(values, return_inverse=True)[1] for values in (first, second)]
 
     def coarse(self) -> "_Ranks":

@@ -15,7 +15,7 @@ from torch.nn import functional
 from depthlens.models.inputs import Prepare, network_input
 from depthlens.scores.norms import error_norm, last_layer_gradient_norm
 
-Progress = Callable[[Iterable], Iterable]
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
 Criterion = Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """Of what a network gives and the classes: logits, shape (n, n_classes), and losses, shape (n,)."""
 
@@ -122,8 +122,8 @@ def train(
     progress : callable
         Wraps the iterable of batches of an epoch.
     """
-    train_set = [torch.tensor(array, device=device) for array in (train_images, train_labels)]
-    test_set = [torch.tensor(array, device=device) for array in (test_images, test_labels)]
+    images, labels = (torch.tensor(part, device=device) for part in (train_images, train_labels))
+    test_set = torch.tensor(test_images, device=device), torch.tensor(test_labels, device=device)
     full_rate = optimizer.defaults["lr"]
     for epoch in epochs:
         start = time.perf_counter()
@@ -135,7 +135,8 @@ def train(
         train = take_steps(
             network,
             optimizer,
-            *train_set,
+            images,
+            labels,
             batches,
             rates=[full_rate * share for share in shares],
             seed=epoch_seed(seed, epoch),
@@ -258,10 +259,10 @@ def _last_layer_input(
     """
     seen: dict[str, torch.Tensor] = {}
 
-    def keep(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+    def keep(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         seen["input"], seen["output"] = inputs[0].detach(), output
 
-    def check(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+    def check(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         if seen.get("output") is not output:
             seen.clear()
 

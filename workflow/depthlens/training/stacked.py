@@ -9,6 +9,7 @@ hold this against.
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from depthlens.training.loop import batches_of
 
 Images = Sequence[NDArray[np.uint8]]
 """Of each network an array of shape (n, channels, height, width), all of one shape."""
-Progress = Callable[[Iterable], Iterable]
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
 _FORWARD_BATCH = 100
 
 
@@ -177,7 +178,9 @@ class _Steps:
         self._momentum, self._weight_decay = momentum, weight_decay
         self._learned = [value for value in stack.parameters.values() if value.requires_grad]
         self._velocities = [torch.zeros_like(value) for value in self._learned]
-        rates = torch.tensor(np.broadcast_to(np.float32(learning_rate), len(stack)).copy())
+        rates = torch.tensor(
+            np.broadcast_to(np.asarray(learning_rate, np.float32), len(stack)).copy()
+        )
         self._rates = [
             rates.to(value.device).view(-1, *[1] * (value.dim() - 1)) for value in self._learned
         ]
@@ -222,16 +225,16 @@ def _layers(network: nn.Sequential) -> Iterator[Layer]:
     children = list(network.named_children())
     place = 0
     while place < len(children):
-        name, module = children[place]
-        kinds = tuple(type(child) for _, child in children[place : place + 3])
-        if kinds == (nn.Conv2d, nn.ReLU, nn.MaxPool2d):
-            # The maximum commutes with adding a bias and with ReLU, which then have less to do.
-            _check_pooling(children[place + 2][1])
-            yield _convolution(name, module, pooled=True)
-            place += 3
-        else:
-            yield _layer(name, module)
-            place += 1
+        name = children[place][0]
+        match [module for _, module in children[place : place + 3]]:
+            case [nn.Conv2d() as convolution, nn.ReLU(), nn.MaxPool2d() as pooling]:
+                # The maximum commutes with adding a bias and with ReLU, which have less to do then.
+                _check_pooling(pooling)
+                yield _convolution(name, convolution, pooled=True)
+                place += 3
+            case [module, *_]:
+                yield _layer(name, module)
+                place += 1
 
 
 def _layer(name: str, module: nn.Module) -> Layer:
@@ -367,7 +370,7 @@ class _MaximumOfFour(torch.autograd.Function):
         return largest
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         values, largest = ctx.saved_tensors
         spread = torch.empty_like(values)
         taken = torch.zeros_like(largest, dtype=torch.bool)
