@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.section import Section
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED, NotTestableError, exactly
@@ -195,7 +195,7 @@ def shown(**options):
     options = {"keys": ["architecture", "images"], "values": ["right"]} | options
     table = options.pop("rows", rows())
     section.table("few", "Caption", lambda table: table, **options)
-    return answers.report_tables(section, {"table": table}, confidence_level=0.9)
+    return page_tables.report_tables(section, {"table": table}, confidence_level=0.9)
 
 
 def test_a_table_of_the_page_has_means_over_seeds_with_intervals():
