@@ -63,6 +63,7 @@ bench: setup  ## measure the k-NN engine, the pipeline and stacked training agai
 lint: setup  ## check code, workflow and configuration
 	ruff check
 	ruff format --check
+	mypy
 	snakefmt --check Snakefile rules
 	snakemake --lint
 	depthlens check config.yaml

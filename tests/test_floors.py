@@ -1,6 +1,7 @@
 """The package is a house of floors: docs/design.md says which, and imports only point down."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import depthlens
@@ -48,6 +49,19 @@ def test_no_module_imports_from_a_floor_above_its_own():
     for path, name in modules().items():
         for other in imported(path):
             assert FLOOR[room(other)] <= FLOOR[room(name)], f"{name} imports {other}"
+
+
+def test_types_are_strict_on_the_floors_of_ground_and_science():
+    file = Path(__file__).parents[1] / "pyproject.toml"
+    settings = tomllib.loads(file.read_text())["tool"]["mypy"]
+    assert settings["strict"]
+    relaxed = {
+        room(name)
+        for block in settings["overrides"]
+        for name in block["module"]
+        if name.startswith("depthlens.")
+    }
+    assert relaxed == set().union(*FLOORS[2:])
 
 
 def test_science_knows_no_config():

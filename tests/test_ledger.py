@@ -82,12 +82,18 @@ def test_table_has_the_promised_columns_and_comes_back_as_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "a,b\n1,2\n", ",".join(ledger.COLUMNS) + "\na,b\n", "\xff\x00"]
+    ("content", "fault"),
+    [
+        ("", "its columns are not those"),
+        ("a,b\n1,2\n", "its columns are not those"),
+        (",".join(ledger.COLUMNS) + "\na,b\n", "a row does not fit"),
+        ("\xff\x00", "not a CSV file"),
+    ],
 )
-def test_damaged_table_of_claims_is_named(tmp_path, content):
+def test_damaged_table_of_claims_is_named(tmp_path, content, fault):
     path = tmp_path / "claims.csv"
     path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(ArtifactError, match=r"claims\.csv"):
+    with pytest.raises(ArtifactError, match=rf"claims\.csv: {fault}"):
         ledger.read(path)
     with pytest.raises(ArtifactError, match=r"absent\.csv: no such file"):
         ledger.read(tmp_path / "absent.csv")

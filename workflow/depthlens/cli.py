@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,7 +45,7 @@ def main() -> None:
 
         if told := user_code.fault(error):
             _stop(told, 1)
-        if getattr(error, "errno", None) not in _REFUSED:
+        if not isinstance(error, OSError) or error.errno not in _REFUSED:
             raise
         _stop(f"{error.filename or 'disk'}: {error.strerror}", 1)
 
@@ -102,7 +103,7 @@ _split = click.option("--split", type=click.Choice(["train", "test"]), required=
 @_split
 @_output("--output", "Table of images to write.")
 @_cfg("dataset")
-def generate(**arguments: object) -> None:
+def generate(**arguments: Any) -> None:
     """Draw the shapes of one split."""
     from depthlens.stages import generate
 
@@ -113,7 +114,7 @@ def generate(**arguments: object) -> None:
 @_output("--train-output", "Table of training images to write.")
 @_output("--test-output", "Table of test images to write.")
 @_cfg("dataset")
-def import_images(**arguments: object) -> None:
+def import_images(**arguments: Any) -> None:
     """Bring a collection, a folder or a file of images into the study."""
     from depthlens.stages import import_images
 
@@ -127,7 +128,7 @@ def import_images(**arguments: object) -> None:
 @_output("--train-output", "Table of the images to learn from to write.")
 @_output("--test-output", "Table of the images held out to write.")
 @_cfg("replicates")
-def resample(**arguments: object) -> None:
+def resample(**arguments: Any) -> None:
     """Divide all images of a dataset anew, for one replicate."""
     from depthlens.stages import resample
 
@@ -150,7 +151,7 @@ def resample(**arguments: object) -> None:
 @_output("--snapshots", "Weights after some of the epochs to write.")
 @_output("--resume", "Where to keep the state of an unfinished training.")
 @_cfg("training", "model")
-def train(**arguments: object) -> None:
+def train(**arguments: Any) -> None:
     """Train one network."""
     from depthlens.stages import train
 
@@ -162,7 +163,7 @@ def train(**arguments: object) -> None:
 @_file("--weights", "Weights that were trained elsewhere: safetensors or .pt.")
 @_output("--checkpoint", "Weights to write.")
 @_cfg("model")
-def adopt(**arguments: object) -> None:
+def adopt(**arguments: Any) -> None:
     """Take over a network that was trained elsewhere."""
     from depthlens.stages import adopt
 
@@ -174,7 +175,7 @@ def adopt(**arguments: object) -> None:
 @_file("--checkpoint", "Trained network.")
 @_output("--output", "Table of probes to write.")
 @_cfg("activations", "model")
-def probes(**arguments: object) -> None:
+def probes(**arguments: Any) -> None:
     """Describe the probes of a trained network."""
     from depthlens.stages import probes
 
@@ -188,7 +189,7 @@ def probes(**arguments: object) -> None:
 @_output("--predictions", "Table of the network's answers to write.")
 @click.option("--expect", help="Names that the probes must have, as a JSON list.")
 @_cfg("activations", "model")
-def activations(**arguments: object) -> None:
+def activations(**arguments: Any) -> None:
     """Record every probe of a network over one split."""
     from depthlens.stages import activations
 
@@ -202,7 +203,7 @@ def activations(**arguments: object) -> None:
 @_output("--output", "Table of their k-NN classes to write.", required=False)
 @_output("--leave-one-out", "Table to write for the references themselves.", required=False)
 @_cfg("knn")
-def knn(**arguments: object) -> None:
+def knn(**arguments: Any) -> None:
     """Classify examples by the training activations of one probe."""
     from depthlens.stages import knn
 
@@ -216,7 +217,7 @@ def knn(**arguments: object) -> None:
 @_output("--output", "Table of their neighbours to write.", required=False)
 @_output("--leave-one-out", "Table to write for the references themselves.", required=False)
 @_cfg("knn")
-def neighbours(**arguments: object) -> None:
+def neighbours(**arguments: Any) -> None:
     """Find what one shard of the references has to offer."""
     from depthlens.stages import neighbours
 
@@ -229,7 +230,7 @@ def neighbours(**arguments: object) -> None:
 @_file("--labels", "Predictions table of the training set, for its labels.")
 @_output("--output", "Table of k-NN classes to write.")
 @_cfg("knn")
-def votes(**arguments: object) -> None:
+def votes(**arguments: Any) -> None:
     """Classify by the neighbours that several shards found."""
     from depthlens.stages import votes
 
@@ -241,7 +242,7 @@ def votes(**arguments: object) -> None:
 @_file("--test-predictions", "Network's answers on the test set.")
 @_output("--output", "JSON file to write.")
 @_cfg("convergence")
-def convergence(**arguments: object) -> None:
+def convergence(**arguments: Any) -> None:
     """Measure whether a network has learned enough."""
     from depthlens.stages import convergence
 
@@ -253,7 +254,7 @@ def convergence(**arguments: object) -> None:
 @_file("--predictions", "Network's answers on the split.")
 @_file("--convergence", "What the convergence check measured.")
 @_output("--output", "Table of depths to write.")
-def depth(**arguments: object) -> None:
+def depth(**arguments: Any) -> None:
     """Prediction depth of a split from the k-NN classes of each probe, in forward order."""
     from depthlens.stages import depth
 
@@ -273,7 +274,7 @@ def depth(**arguments: object) -> None:
 @_file("--checkpoint", "Trained network.")
 @_output("--output", "Table of scores to write.")
 @_cfg("scores", "model")
-def scores(**arguments: object) -> None:
+def scores(**arguments: Any) -> None:
     """Compute every other score of a split."""
     from depthlens.stages import scores
 
@@ -292,7 +293,7 @@ def scores(**arguments: object) -> None:
 @_file("--convergence", "What the convergence check measured.")
 @_output("--output", "Folder for the figures and captions.json.")
 @_cfg("figures")
-def figures(**arguments: object) -> None:
+def figures(**arguments: Any) -> None:
     """Draw every figure of one run."""
     from depthlens.stages import figures
 
@@ -315,7 +316,7 @@ def _json(name: str, text: str):
 @_file("--data", "Folder of the datasets: {dataset}/{train,test}.parquet.")
 @_json("--cell", "The values of the cell.")
 @_json("--settings", "What all cells of the sweep have in common.")
-def cell(**arguments: object) -> None:
+def cell(**arguments: Any) -> None:
     """Make one cell of a sweep of experiments: OUTPUTS, each in the folder of its table."""
     from depthlens.stages import cell
 
@@ -341,7 +342,7 @@ def gather(cells: tuple[Path, ...], output: Path) -> None:
 @_output("--contents", "JSON of the tables of the page to write.")
 @click.option("--confidence-level", type=float, required=True, help="Of every interval.")
 @_cfg("figures")
-def section(files: tuple[Path, ...], cfg: dict, **arguments: object) -> None:
+def section(files: tuple[Path, ...], cfg: dict, **arguments: Any) -> None:
     """Hold the claims of a section against the tables FILES, and draw its figures."""
     from depthlens.stages import section
 
@@ -356,7 +357,7 @@ def ledger(claims: tuple[Path, ...], output: Path | None, table: Path | None) ->
     """Print tables of CLAIMS (claims.csv) as Markdown, or make one page and table of them."""
     if (output is None) != (table is None):
         raise click.UsageError("--output and --table go together")
-    if output is not None:
+    if output is not None and table is not None:
         from depthlens.stages import ledger as stage
 
         stage.run(claims=claims, output=output, table=table)
@@ -374,7 +375,7 @@ def ledger(claims: tuple[Path, ...], output: Path | None, table: Path | None) ->
 @_output("--output", "Page to write.")
 @_output("--claims", "Table of all claims to write.")
 @_json("--block", "The block of the chapter, to be printed.")
-def chapter(**arguments: object) -> None:
+def chapter(**arguments: Any) -> None:
     """Write the page of a chapter of experiments."""
     from depthlens.stages import chapter
 
@@ -389,7 +390,7 @@ def chapter(**arguments: object) -> None:
 @_file("--test-images", "Test images.")
 @_output("--output", "Folder for the figures and captions.json.")
 @_cfg("figures")
-def ensemble_figures(**arguments: object) -> None:
+def ensemble_figures(**arguments: Any) -> None:
     """Draw the figures of all networks of one dataset and model together.
 
     CONVERGENCE: what the convergence check measured, of each network that is here.
@@ -404,11 +405,11 @@ def ensemble_figures(**arguments: object) -> None:
 @click.option("--train/--no-train", help="Whether training images are studied too.")
 @_output("--output", "Table of claims to write.")
 @_cfg("chapters.difficulty")
-def claims(runs: tuple[Path, ...], train: bool, **arguments: object) -> None:
+def claims(runs: tuple[Path, ...], train: bool, **arguments: Any) -> None:
     """Hold the claims of the chapter against RUNS: folders results/{dataset}/{model}/seed{n}."""
     from depthlens.stages import claims
 
-    claims.run(**_tables(runs, train=train), **arguments)
+    claims.run(**arguments | _tables(runs, train=train))
 
 
 @cli.command()
@@ -466,7 +467,7 @@ def report(
 @_output("--output", "Table of images to write.")
 @_output("--reliability", "Table of scores to write.")
 @_cfg("chapters.difficulty")
-def card(**arguments: object) -> None:
+def card(**arguments: Any) -> None:
     """Gather what RUNS say of each image: results/{dataset}[/replicate{r}]/{model}/seed{n}."""
     from depthlens.stages import card
 
@@ -477,7 +478,7 @@ def card(**arguments: object) -> None:
 @click.argument("card", type=_FILE)
 @_output("--output", "Smaller file to write.")
 @click.option("--bits", default=8, show_default=True, help="Significant bits of each number.")
-def compact(**arguments: object) -> None:
+def compact(**arguments: Any) -> None:
     """Write a small copy of a CARD, to be given away."""
     from depthlens.stages import compact
 
@@ -508,7 +509,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option("--classes", callback=_words, help="Names of the outputs, with commas between.")
 @click.option("--height", type=click.IntRange(min=1), help="Pixels that the network takes.")
 @click.option("--width", type=click.IntRange(min=1), help="Pixels that the network takes.")
-@click.option("--channels", type=click.Choice(["1", "3"]), help="Grey, or colour (of folders).")
+@click.option("--channels", type=click.Choice([1, 3]), help="Grey, or colour (of folders).")
 @click.option(
     "--resize",
     type=click.Choice(["stretch", "crop", "pad"]),
@@ -590,7 +591,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str) -
     "--memory", type=float, default=2.0, show_default=True, help="GB for the search of neighbours."
 )
 @_file("--workdir", "Where the activations lie while they are needed.", required=False)
-def measure(channels: str | None, probes: list[str], **arguments: object) -> None:
+def measure(probes: list[str], **arguments: Any) -> None:
     """Rank images by how hard they are for a network of yours, and by how suspect their label is.
 
     The images that the network was trained on are the neighbours that vote.
@@ -599,7 +600,7 @@ def measure(channels: str | None, probes: list[str], **arguments: object) -> Non
 
     plan = probes[0] if probes in (["blocks"], ["children"]) else probes
     with _as_options():
-        command.run(channels=channels and int(channels), probes=plan, **arguments)
+        command.run(probes=plan, **arguments)
 
 
 @contextlib.contextmanager

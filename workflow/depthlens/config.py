@@ -560,7 +560,7 @@ def check(values: Mapping, *, source: str = "config.yaml") -> Config:
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults)) from None
 
 
-def check_blocks(names: Sequence[str], values: object) -> dict:
+def check_blocks(names: Sequence[str], values: Any) -> dict:
     """Check what one step is given of the configuration.
 
     Parameters

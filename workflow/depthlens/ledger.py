@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from depthlens import tables
 from depthlens.errors import ArtifactError
@@ -160,7 +161,7 @@ def read(path: Path | str) -> list[Finding]:
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file) or [[]]
+            header, *rows = list(csv.reader(file)) or [[]]
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; run the rule that makes it") from None
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
@@ -185,8 +186,7 @@ def _as_text(value: str | float | int) -> str:
 
 
 def _from_text(row: list[str]) -> Finding:
-    cells = dict(zip(COLUMNS, row, strict=True))
-    numbers = {
-        name: float(cells[name]) if cells[name] else math.nan for name in ("value", "low", "high")
-    }
-    return Finding(**{**cells, **numbers, "n": int(cells["n"])})
+    cells: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    for name in ("value", "low", "high"):
+        cells[name] = float(cells[name]) if cells[name] else math.nan
+    return Finding(**cells | {"n": int(cells["n"])})

@@ -18,12 +18,12 @@ _FOLDER = resources.files("depthlens") / "presets"
 
 def names() -> dict[str, str]:
     """Every preset, with what its first line says of it."""
-    files = sorted(file for file in _FOLDER.iterdir() if file.name.endswith(".yaml"))
+    files = [file for file in _FOLDER.iterdir() if file.name.endswith(".yaml")]
     return {
         file.name.removesuffix(".yaml"): file.read_text(encoding="utf-8")
         .splitlines()[0]
         .removeprefix("# ")
-        for file in files
+        for file in sorted(files, key=lambda file: file.name)
     }
 
 

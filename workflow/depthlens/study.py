@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from depthlens import config as models
 from depthlens import tables
@@ -112,7 +112,7 @@ class Study:
         """Seeds of a network's runs: the first alone where weights are given, as all are equal."""
         return self.config.study.seeds[: None if self.trains(model) else 1]
 
-    def weights(self, model: str) -> Callable[[object], str]:
+    def weights(self, model: str) -> Callable[[object], str | None]:
         """File of the weights of a network that is not trained here.
 
         A function: Snakemake would take `{…}` in a path for a wildcard.
@@ -428,11 +428,12 @@ class Study:
         network = self.config.models[model]
         studied = (self.config.datasets[name] for name in self.config.study.datasets)
         sizes = {(block.height, block.width) for block in studied if block.source == "image_folder"}
+        tried = [network.input_size] if network.input_size else sorted(sizes)
         asked = {
             "architecture": network.architecture,
             "probes": self.config.activations.probes,
             "channels": network.channels,
-            "sizes": [network.input_size] if network.input_size else sorted(sizes),
+            "sizes": tried,
             "code": code_digest("probes.plan"),
             "torchvision": metadata.version("torchvision"),
             "code of the network": self._network_code(model),
@@ -442,10 +443,10 @@ class Study:
             from depthlens.probes import plan
 
             return plan.outline(
-                asked["architecture"],
-                asked["probes"],
-                channels=asked["channels"],
-                sizes=asked["sizes"],
+                network.architecture,
+                self.config.activations.probes,
+                channels=network.channels,
+                sizes=tried,
             )._asdict()
 
         return _remembered("probes", asked, make)
@@ -477,6 +478,6 @@ def as_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _fields(wildcards: object) -> Mapping:
+def _fields(wildcards: Any) -> Mapping:
     """Wildcards by name, as Snakemake or a test gives them."""
     return getattr(wildcards, "__dict__", wildcards)

@@ -47,7 +47,7 @@ def read_homework(train: Path, test: Path) -> dict[str, tuple[object, object]]:
 
 def read_npz(
     paths: Mapping[str, Path], *, images: str, labels: str
-) -> dict[str, tuple[object, object]]:
+) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     """Two arrays a split out of NumPy archives; nothing pickled is read.
 
     Parameters

@@ -28,6 +28,9 @@ SUFFIXES = frozenset((
     ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".avif", ".heic", ".heif", ".hif",
 ))  # fmt: skip
 SPLITS = ("train", "test")
+Channels = Literal[1, 3]
+Resize = Literal["stretch", "crop", "pad"]
+OnError = Literal["stop", "skip"]
 # What a folder of classes may be called; one that holds images itself is a class all the same.
 _SPLIT_NAMES = frozenset(
     ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
@@ -181,9 +184,9 @@ def decode(
     sets: Mapping[str, Sequence[Path]],
     *,
     size: tuple[int, int],
-    channels: Literal[1, 3],
-    resize: Literal["stretch", "crop", "pad"],
-    on_error: Literal["stop", "skip"] = "stop",
+    channels: Channels,
+    resize: Resize,
+    on_error: OnError = "stop",
     each: Callable[[], object] = lambda: None,
 ) -> dict[str, Decoded]:
     """Read images and bring them to one size, on all cores.

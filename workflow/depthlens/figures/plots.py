@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -23,7 +25,7 @@ def grid_shape(n: int, *, most_columns: int) -> tuple[int, int]:
     return rows, max(1, math.ceil(n / rows))
 
 
-def percent_axis(axis: object) -> None:
+def percent_axis(axis: Axis) -> None:
     """Label an axis of shares between 0 and 1 in percent."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}\u00a0%"))
 
@@ -106,7 +108,7 @@ def error_bars(
     high: ArrayLike,
     *,
     across: bool = False,
-    **options: object,
+    **options: Any,
 ) -> None:
     """Draw intervals low … high around values, upright or `across`; those without a number not."""
     columns = (np.asarray(column, np.float64) for column in (positions, values, low, high))

@@ -151,7 +151,7 @@ class Sheet:
         options = {"markers": True} if "style" in roles else {"marker": "o"}
         options |= {"markersize": 4.5, "markeredgewidth": 0} | roles
         drawn_as = "bars" if options.get("err_style") == "bars" else "bands"
-        look = {
+        look: dict[str, dict[str, Any]] = {
             "bands": {"alpha": 0.14, "linewidth": 0},
             "bars": {"elinewidth": 1.1, "capsize": 2},
         }
@@ -195,8 +195,8 @@ class Sheet:
         write = self.column(name).write
         order = [write(value) for value in options.pop("order", self.levels(table, name))]
         table = table.assign(**{_CATEGORY: table[name].map(write)})
-        axes = {"x": _CATEGORY, "y": y} if name == x else {"x": x, "y": _CATEGORY}
-        self._draw(plot, ax, table, **axes, drawn_as="bars", order=order, **options)
+        across, up = (_CATEGORY, y) if name == x else (x, _CATEGORY)
+        self._draw(plot, ax, table, across, up, drawn_as="bars", order=order, **options)
         self.label(ax, x=x, y=y)
         if name == y:
             # Names of rows say what they are.
@@ -266,6 +266,8 @@ class Sheet:
     def drawing(self, sentence: str, alt: str) -> Drawing:
         """The finished figure, with its title, what it shows, and one legend for all axes."""
         figure = self.figure
+        if figure is None:
+            raise ValueError(f"{self.title}: draw on axes or panels of the sheet")
         _name_axes_once(figure)
         entries: dict[str, Any] = {}
         for ax in figure.axes:
@@ -292,7 +294,9 @@ class Sheet:
         lines = [*self.shows.splitlines(), " · ".join(facts)]
         subtitle = "\n".join(_wrapped(line) for line in lines if line)
         style.frame(figure, title=self.title, subtitle=subtitle, **self.labels)
-        _, bottom, _, height = figure.get_layout_engine().get()["rect"]
+        engine = figure.get_layout_engine()
+        assert engine is not None  # `style.canvas` gives every figure one
+        _, bottom, _, height = engine.get()["rect"]
         for legend in figure.legends:  # above what stands at the foot
             legend.set_bbox_to_anchor((0, bottom, 1, height), transform=figure.transFigure)
         return Drawing(figure, self.title, sentence, alt)

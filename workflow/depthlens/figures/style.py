@@ -4,7 +4,7 @@ Figures are made without pyplot: it keeps figures in a global registry and picks
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Drawing:
     """what is to be seen, for who does not see it"""
 
 
-def palette(classes: Sequence[str]) -> list[str]:
+def palette(classes: Collection[str]) -> list[str]:
     """One colour a class, the same in every figure.
 
     Up to ten classes get colours that colour-blind readers tell apart. More get shades from dark to
@@ -115,7 +115,7 @@ def styled() -> Iterator[None]:
         "svg.hashsalt": "depthlens",
         "path.simplify": False,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings):  # type: ignore[arg-type]  # it asks for each name by itself
         yield
 
 
@@ -167,7 +167,7 @@ def frame(
     total = height + top + bottom
     figure.set_size_inches(width, total)
     rect = (left / width, bottom / total, 1 - left / width, height / total)
-    figure.get_layout_engine().set(rect=rect)
+    figure.set_layout_engine("constrained", rect=rect)
     edge = _MARGIN_INCHES / width
     figure.text(edge, 1 - _MARGIN_INCHES / total, title, fontsize=13, fontweight="bold", va="top")
     figure.text(
@@ -179,7 +179,7 @@ def frame(
         va="top",
         linespacing=1.35,
     )
-    centre = {"ha": "center", "va": "center"}
+    centre: dict[str, Any] = {"ha": "center", "va": "center"}
     if xlabel:
         y = (foot + 0.6 * _LABEL_INCHES) / total
         figure.text(rect[0] + rect[2] / 2, y, xlabel, fontsize=9.5, **centre)
@@ -237,4 +237,5 @@ def _freeze_layout(figure: Figure) -> None:
     figure.set_layout_engine("none")
     for axes in figure.axes:
         bounds = axes.get_position(original=True).bounds
-        axes.set_position([round(value, 6) for value in bounds], which="original")
+        left, bottom, width, height = (round(value, 6) for value in bounds)
+        axes.set_position((left, bottom, width, height), which="original")

@@ -10,7 +10,7 @@ from depthlens.knn.points import Points
 from depthlens.knn.screens import TINY, Screen
 from depthlens.knn.shortlist import Shortlist
 
-Progress = Callable[[float], None]
+Progress = Callable[[float], object]
 """Called with the share of the products that are done, 0 … 1."""
 
 _SCORES_AT_ONCE = {"cpu": 2**20, "cuda": 2**28}  # on a CPU, as many as a cache holds

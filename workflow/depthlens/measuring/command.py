@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from depthlens import tables
+from depthlens.datasets.image_folder import Channels, OnError, Resize
 from depthlens.errors import StudyError
 from depthlens.measuring.images import read
 from depthlens.measuring.measure import measure
@@ -30,16 +32,16 @@ def run(
     classes: Sequence[str] | None,
     height: int | None,
     width: int | None,
-    channels: int | None,
-    resize: str,
+    channels: Channels | None,
+    resize: Resize,
     images: str,
     labels: str,
-    on_error: str,
+    on_error: OnError,
     mean: Sequence[float],
     std: Sequence[float],
     probes: str | Sequence[str],
     n_neighbors: int,
-    **options: object,
+    **options: Any,
 ) -> None:
     """Write `examples.csv`, `examples.parquet` and `index.html` into a folder.
 

@@ -11,7 +11,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -111,7 +111,7 @@ def _drawn(loader: DataLoader, name: str, *, in_order: bool) -> Iterator:
 class _Noting:
     """A sampler that notes what it asks for, and asks for the first twice."""
 
-    def __init__(self, sampler: Iterable) -> None:
+    def __init__(self, sampler: Any) -> None:
         self._sampler = sampler
         self.asked: deque[list | None] = deque()
 
@@ -156,10 +156,11 @@ def _indexed(loader: DataLoader, name: str, *, in_order: bool) -> Iterator:
         yield batch
     if noting.asked:
         raise StudyError(f"{name}: the dataset ends before image {noting.asked[0]}")
-    if met and loader.batch_sampler is not None and len(met) < (_length(loader.dataset) or 0):
+    n_images = _length(loader.dataset) or 0
+    if met and loader.batch_sampler is not None and len(met) < n_images:
         log.warning(
             "%s: the DataLoader gives %d of the %d images of its dataset; the others are left out",
-            name, len(met), len(loader.dataset),
+            name, len(met), n_images,
         )  # fmt: skip
 
 
@@ -219,7 +220,7 @@ def _check_divided(met: set[bytes], n_met: int, loader: DataLoader, name: str) -
         )
 
 
-def _compare(first: object, again: object, name: str, *, in_order: bool) -> None:
+def _compare(first: Any, again: Any, name: str, *, in_order: bool) -> None:
     try:
         looks = [_tensor(batch[0], name).nan_to_num() for batch in (first, again)]
     except (StudyError, TypeError, IndexError, KeyError):  # no images; whoever needs them says so
@@ -260,7 +261,7 @@ def _plain(indices: object) -> list[int] | None:
     return found.reshape(-1).tolist() if found.dtype.kind in "iu" else None
 
 
-def _digests(batch: object, name: str) -> list[bytes]:
+def _digests(batch: Any, name: str) -> list[bytes]:
     try:
         images = _tensor(batch[0], name).cpu().flatten(1).contiguous().view(torch.uint8).numpy()
     except (StudyError, TypeError, IndexError, KeyError):  # no images; whoever needs them says so
@@ -394,7 +395,7 @@ def _labels(values: object, name: str, first: int | None = None) -> NDArray[np.i
     return found.astype(np.int64)
 
 
-def _length(sized: object) -> int | None:
+def _length(sized: Any) -> int | None:
     try:
         return len(sized)
     except TypeError:  # an IterableDataset, or a generator

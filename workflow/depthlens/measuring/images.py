@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from depthlens.datasets import arrays, image_folder
+from depthlens.datasets.image_folder import Channels, OnError, Resize
 from depthlens.errors import StudyError
 from depthlens.progress import bar
 
@@ -42,10 +43,10 @@ def read(
     *,
     classes: Sequence[str] | None,
     size: tuple[int | None, int | None],
-    channels: int | None,
-    resize: str,
+    channels: Channels | None,
+    resize: Resize,
     array_names: tuple[str, str] = ("x", "y"),
-    on_error: Literal["stop", "skip"] = "stop",
+    on_error: OnError = "stop",
 ) -> tuple[dict[str, Labelled], list[str]]:
     """Images of each set.
 
@@ -91,7 +92,8 @@ def read(
             for name, path in paths.items()
             if name not in folders
         }
-        found |= _folders(folders, size, channels or 3, resize, on_error)
+        if folders:
+            found |= _folders(folders, size, channels or 3, resize, on_error)
         shapes = {name: part[0].shape[1:] for name, part in found.items()}
         if len(set(shapes.values())) > 1:
             raise StudyError(
@@ -124,17 +126,19 @@ def _as_options() -> Iterator[None]:
 def _folders(
     paths: Mapping[str, Path],
     size: tuple[int | None, int | None],
-    channels: int,
-    resize: str,
-    on_error: str,
+    channels: Channels,
+    resize: Resize,
+    on_error: OnError,
 ) -> dict[str, tuple[NDArray[np.uint8], NDArray, list[str]]]:
     """Of each folder the images, the names of their classes, and their paths below it."""
+    height, width = size
+    if height is None or width is None:
+        raise StudyError(
+            f"{next(iter(paths.values()))}: give --height and --width, the size in pixels that the "
+            "network takes"
+        )
     files, labels, notes = {}, {}, []
     for name, path in paths.items():
-        if None in size:
-            raise StudyError(
-                f"{path}: give --height and --width, the size in pixels that the network takes"
-            )
         classes, said = image_folder.by_class(path)
         if not classes:
             raise StudyError(f"{path}: no image in it; images belong into {path}/CLASS")
@@ -145,7 +149,7 @@ def _folders(
     with bar(label="images", total=total, unit="image", hidden=total < _FEW) as shown:
         decoded = image_folder.decode(
             {name: [path / file for file in files[name]] for name, path in paths.items()},
-            size=size,
+            size=(height, width),
             channels=channels,
             resize=resize,
             on_error=on_error,

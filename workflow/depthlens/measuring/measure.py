@@ -20,7 +20,8 @@ from torch import fx, nn
 from depthlens.depth import prediction_depth
 from depthlens.errors import StudyError, closest
 from depthlens.knn.points import Array, Normalized, Points
-from depthlens.knn.search import Queries, nearest
+from depthlens.knn.search import nearest
+from depthlens.knn.sweep import Queries
 from depthlens.knn.votes import vote
 from depthlens.measuring import suspicion
 from depthlens.measuring.examples import Data, Examples, open_examples
@@ -300,7 +301,9 @@ class _Forward:
 
     def __call__(self, name: str, examples: Examples, every: Mapping[str, Examples]) -> _Recorded:
         files = [self._folder / f"{name}-{index}" for index in range(len(self._probes))]
-        labels, logits, contents = [], [], []
+        labels: list[NDArray] = []
+        logits: list[NDArray] = []
+        contents: list[int] = []
         with contextlib.ExitStack() as opened:
             streams = [opened.enter_context(path.open("wb")) for path in files]
             batches = bar(
@@ -335,7 +338,7 @@ class _Forward:
 
     def _content(self, image: torch.Tensor) -> int:
         pixels = image.cpu().flatten().contiguous().view(torch.uint8).numpy()
-        digest = hashlib.blake2b(pixels, digest_size=16).digest()
+        digest = hashlib.blake2b(pixels.data, digest_size=16).digest()
         return self._contents.setdefault(digest, len(self._contents))
 
     def _run(

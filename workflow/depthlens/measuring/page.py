@@ -1,6 +1,7 @@
 """The page about a reader's own examples: who is suspect, who is hard, and the ranking."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,7 +136,10 @@ def _group_table(table: pd.DataFrame, groups: Sequence) -> Table:
 
 
 def _thumbnails(
-    table: pd.DataFrame, images: NDArray[np.uint8], rows: Sequence[int], most: int
+    table: pd.DataFrame,
+    images: NDArray[np.uint8],
+    rows: Sequence[int] | NDArray[np.intp],
+    most: int,
 ) -> list[Thumbnail]:
     """The first few of the rows, copies of an image once."""
     shown: dict[bytes, int] = {}
@@ -158,7 +162,7 @@ def _thumbnails(
     ]
 
 
-def _copies(row: object) -> str:
+def _copies(row: Any) -> str:
     otherwise = row.copies_labelled_otherwise
     said = f", {count(otherwise)} labelled otherwise" if otherwise else ""
     return some(row.copies, "copy", "copies") + said

@@ -71,7 +71,8 @@ def judge(
         some = slice(start, start + step)
         found = np.zeros((len(labels[some]), n_classes), np.float32)
         for probe, classes in enumerate(near):
-            found += contradictions(classes[some], n_classes, weights and weights[probe][some])
+            counts = None if weights is None else weights[probe][some]
+            found += contradictions(classes[some], n_classes, counts)
         found /= np.float32(len(near))
         rows, least = np.arange(len(found)), found.argmin(1)
         suspicion[some], suggested[some] = found[rows, labels[some]], least

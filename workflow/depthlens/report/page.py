@@ -255,8 +255,9 @@ def render_ledger(page: LedgerPage) -> str:
 
 
 def _render(template: str, **values: object) -> str:
+    loader = PackageLoader("depthlens.report")
     environment = Environment(
-        loader=PackageLoader("depthlens.report"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -265,7 +266,7 @@ def _render(template: str, **values: object) -> str:
 
     # Style sheet and script are ours: escaping would break them.
     def inline(name: str) -> Markup:
-        return Markup(environment.loader.get_source(environment, name)[0])
+        return Markup(loader.get_source(environment, name)[0])
 
     return environment.get_template(template).render(**values, inline=inline)
 

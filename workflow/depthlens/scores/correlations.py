@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,7 +77,8 @@ def rank_correlations(
     for a, b in pairs:
         both = present[:, a] & present[:, b]
         groups.setdefault(both.tobytes(), []).append((a, b))
-    kept, resampled = [], []
+    kept: list[_Ranks] = []
+    resampled: list[list[NDArray[np.float64]]] = []
     for key, members in groups.items():
         rows = np.flatnonzero(np.frombuffer(key, np.bool_))
         for a, b in members:
@@ -112,7 +113,7 @@ def rank_correlations(
 class _Ranks:
     """Ranks of the examples that some pairs of columns have in common, ready to be weighted."""
 
-    def __init__(self, values: NDArray, rows: NDArray[np.intp], pairs: list[tuple[int, int]]):
+    def __init__(self, values: NDArray[Any], rows: NDArray[np.intp], pairs: list[tuple[int, int]]):
         self.rows = rows
         columns = sorted({column for pair in pairs for column in pair})
         place = {column: index for index, column in enumerate(columns)}

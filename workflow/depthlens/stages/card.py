@@ -96,8 +96,8 @@ def run(
             answers = tables.read(seen.table("predictions"), ["prediction"])["prediction"]
             predictions[network, seen.rows] = answers.to_numpy()
             took_part[side][network, seen.rows] = True
-    asked = {"members": took_part["held_out"], "n_classes": len(pool.classes)}
-    consensus = ensembles.consensus(predictions, **asked)
+    members, n_classes = took_part["held_out"], len(pool.classes)
+    consensus = ensembles.consensus(predictions, members=members, n_classes=n_classes)
 
     readers = _readers(consensus)
     summaries: dict[tuple[str, str], dict[str, NDArray]] = {}
@@ -129,7 +129,9 @@ def run(
         "n_train": took_part["train"].sum(axis=0, dtype=np.int16),
         "n_held_out": took_part["held_out"].sum(axis=0, dtype=np.int16),
         "consensus": consensus.astype(class_type),
-        "consensus_consistency": ensembles.consensus_consistency(predictions, **asked),
+        "consensus_consistency": ensembles.consensus_consistency(
+            predictions, members=members, n_classes=n_classes
+        ),
         "label_consistency": ensembles.label_consistency(
             predictions, took_part["held_out"], pool.labels
         ),

@@ -94,7 +94,7 @@ def run(*, knn: Sequence[Path], predictions: Path, convergence: Path, output: Pa
         columns,
         {
             **about,
-            **tried,
+            **(tried or {}),
             "probes": [path.stem for path in knn],
             "classes": tables.metadata(predictions)["classes"],
         },

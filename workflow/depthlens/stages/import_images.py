@@ -24,7 +24,7 @@ _PLACES = ("data_root", "path", "train", "test", "files", "on_error")
 
 class _Split(NamedTuple):
     images: NDArray[np.uint8]
-    labels: NDArray[np.int16]
+    labels: NDArray[np.integer]
     factors: Mapping[str, NDArray[np.float32]] = {}
     files: list[str] | None = None
     n_all: int | None = None
@@ -117,7 +117,8 @@ def _number(wanted: int | None, there: int, split: str, name: str) -> int:
 
 
 def _torchvision(cfg: dict) -> _Dataset:
-    splits, classes = {}, []
+    splits: dict[str, _Split] = {}
+    classes: list[str] = []
     for split in SPLITS:
         images, labels, classes = collections.load(cfg["name"], split, cfg["data_root"])
         splits[split] = _Split(images, labels)
@@ -141,7 +142,8 @@ def _image_folder(cfg: dict) -> _Dataset:
             on_error=cfg.get("on_error", "stop"),
             each=shown.update,
         )
-    splits, sha256 = {}, {}
+    splits: dict[str, _Split] = {}
+    sha256: dict[str, str] = {}
     for split, (images, rows, digests, notes) in decoded.items():
         read = [names[split][row] for row in rows]
         sha256 |= dict(zip(read, digests, strict=True))
@@ -165,7 +167,7 @@ def _npz(cfg: dict) -> _Dataset:
 
 
 def _of_arrays(
-    read: dict[str, tuple[object, object]], paths: dict[str, Path], cfg: dict
+    read: Mapping[str, tuple[object, object]], paths: dict[str, Path], cfg: dict
 ) -> _Dataset:
     name = " and ".join(dict.fromkeys(str(path) for path in paths.values()))
     arrays.check_scales({split: pair[0] for split, pair in read.items()}, name)

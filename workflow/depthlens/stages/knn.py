@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from depthlens import tables
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.knn.points import Normalized, Points
-from depthlens.knn.search import Neighbours, Queries, nearest
+from depthlens.knn.search import Neighbours, nearest
+from depthlens.knn.sweep import Queries
 from depthlens.knn.votes import count, vote
 from depthlens.models import devices
 from depthlens.progress import bar
@@ -24,7 +25,7 @@ GIGABYTE = 10**9
 class Labels(NamedTuple):
     """What the references vote for."""
 
-    ids: NDArray[np.int32]
+    ids: NDArray[np.integer]
     classes: NDArray[np.integer]
     n_classes: int
 

@@ -105,7 +105,8 @@ def run(
     ]
     asked += [(ensemble.figures, contents.ensemble_figures()) for ensemble in ensembles]
     drawn_figures = pictures(asked)
-    sections, found, warned = [], [], {}
+    sections, found = [], []
+    warned: dict[tuple[str, str], list[Path]] = {}
     benchmarks: dict[Path, str] = {}
     runs = read_runs(
         depth=depth,
@@ -117,7 +118,8 @@ def run(
     )
     for index, (paths, of_run) in enumerate(runs):
         test = read_images_of(of_run, images[index], depth=paths["depth"])
-        epochs = history[index] and tables.read(history[index], ["epoch"]).to_pandas()
+        curves = history[index]
+        epochs = tables.read(curves, ["epoch"]).to_pandas() if curves else None
         drawn = drawn_figures[index]
         sections.append(page.run_section(of_run, test, epochs, drawn, level=level))
         found.append(page.run_numbers(of_run, test, level=level))

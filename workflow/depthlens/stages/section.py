@@ -42,11 +42,12 @@ def run(
     """
     asked = importlib.import_module(f"depthlens.chapters.{chapter}.{section}").section
     found = {name: tables.read(path).to_pandas() for name, path in files.items()}
-    level = {"confidence_level": confidence_level}
-    ledger.write(claims, answers.findings(asked, found, **level))
-    write(answers.drawings(asked, found, **level), Path(output), dpi=dpi)
-    shown = [_as_json(table) for table in page_tables.report_tables(asked, found, **level)]
-    tables.write_json(contents, shown)
+    findings = answers.findings(asked, found, confidence_level=confidence_level)
+    drawings = answers.drawings(asked, found, confidence_level=confidence_level)
+    shown = page_tables.report_tables(asked, found, confidence_level=confidence_level)
+    ledger.write(claims, findings)
+    write(drawings, Path(output), dpi=dpi)
+    tables.write_json(contents, [_as_json(table) for table in shown])
 
 
 def _as_json(table: Table) -> dict:

@@ -168,14 +168,12 @@ def _restore(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     log.info("going on after epoch %d, kept in %s", len(scalars), path)
     outcomes = {split: _below(f"{split}.", tensors) for split in _SPLITS}
+
+    def met(split: str, index: int) -> loop.Outcomes:
+        return loop.Outcomes(**{k: rows[index].numpy() for k, rows in outcomes[split].items()})
+
     done = [
-        loop.Epoch(
-            **values,
-            **{
-                split: loop.Outcomes(**{k: rows[index].numpy() for k, rows in of_split.items()})
-                for split, of_split in outcomes.items()
-            },
-        )
+        loop.Epoch(**values, train=met("train", index), test=met("test", index))
         for index, values in enumerate(scalars)
     ]
     return done, _below("snapshots.", tensors)

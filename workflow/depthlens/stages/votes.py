@@ -30,13 +30,12 @@ def run(
         Block `knn`.
     """
     voters = read_labels(labels, tables.Rows(references, "activation"))
-    ids, shards = None, []
+    ids = tables.read(neighbours[0], ["example_id"])["example_id"].to_numpy()
+    shards = []
     for path in neighbours:
         table = tables.read(path, ["example_id", "row", "distance"])
-        found = table["example_id"].to_numpy()
-        if ids is not None and not np.array_equal(ids, found):
+        if not np.array_equal(ids, table["example_id"].to_numpy()):
             raise ArtifactError(f"{path}: other examples than {neighbours[0]}; delete both")
-        ids = found
         rows, distances = tables.matrix(table["row"]), tables.matrix(table["distance"])
         shards.append(Neighbours(rows, distances, {}))
     near = merge(shards, n_neighbors=most_neighbours(cfg))
