@@ -4,7 +4,6 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from depthlens import plain_yaml
-from depthlens.chapters import difficulty
 from depthlens.errors import StudyError
 from depthlens.provenance import checkout, journal
 from depthlens.study import RUN, Study
@@ -29,6 +28,11 @@ except StudyError as error:
 
 REPORTS = study.config.study.reports
 FIGURES = study.figures()
+
+
+def drawn(names):
+    """The files of figures: each is drawn twice."""
+    return [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
 
 
 wildcard_constraints:

@@ -146,7 +146,7 @@ for chapter in chapters:
             figures=[
                 f"{told}/figures/{part.name}/{name}"
                 for part in chapter.sections
-                for name in ("captions.json", *difficulty.drawn(part.figures))
+                for name in ("captions.json", *drawn(part.figures))
             ],
             parts=[
                 f"{told}/sections/{name}.{kind}"
@@ -182,10 +182,7 @@ rule ledger:
     """All claims of all chapters as one page and one table; makes what is missing."""
     input:
         f"{REPORTS}/claims.csv",
-        [
-            f"{study.chapter_folders(chapter.name)[1]}/claims.csv"
-            for chapter in chapters
-        ],
+        [f"{study.chapter_folders(chapter.name)[1]}/claims.csv" for chapter in chapters],
     output:
         page=f"{REPORTS}/ledger.html",
         table=f"{REPORTS}/ledger.csv",

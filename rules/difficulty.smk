@@ -81,7 +81,7 @@ for name, models, trained in (
     ("difficulty_figures", TRAINED_HERE, True),
     ("adopted_figures", TRAINED_ELSEWHERE, False),
 ):
-    names = difficulty.run_figures(trained=trained, train_studied=STUDY_TRAIN)
+    names = study.run_figures(trained=trained)
 
     rule:
         """Draw the figures of one run and compute what is to be said about them."""
@@ -157,9 +157,9 @@ for card in study.ensembles():
             ],
         output:
             captions=f"{ensemble}/captions.json",
-            svg=[f"{ensemble}/{figure}.svg" for figure in difficulty.ENSEMBLE_FIGURES],
+            svg=[f"{ensemble}/{figure}.svg" for figure in study.card_figures()],
             png=report(
-                [f"{ensemble}/{figure}.png" for figure in difficulty.ENSEMBLE_FIGURES],
+                [f"{ensemble}/{figure}.png" for figure in study.card_figures()],
                 caption="../docs/captions/ensemble.rst",
                 category="Prediction depth",
                 subcategory=card.dataset,

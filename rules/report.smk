@@ -21,11 +21,7 @@ rule study_report:
             for run in study.runs()
             for name in (
                 "captions.json",
-                *difficulty.drawn(
-                    difficulty.run_figures(
-                        trained=study.trains(run.model), train_studied=STUDY_TRAIN
-                    )
-                ),
+                *drawn(study.run_figures(trained=study.trains(run.model))),
             )
         ],
         ensembles=[
@@ -33,7 +29,7 @@ rule study_report:
             for card in study.ensembles()
             for name in (
                 "captions.json",
-                *difficulty.drawn(difficulty.ENSEMBLE_FIGURES),
+                *drawn(study.card_figures()),
             )
         ],
         tables=study.paths(

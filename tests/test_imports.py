@@ -12,14 +12,13 @@ HEAVY = PLOTTING | LEARNING | STATISTICS
 
 NEEDLESS = {
     "cli": HEAVY | {"numpy", "pyarrow", "pydantic"},
-    "study": HEAVY,  # every call of snakemake imports this and the next
-    "chapters.difficulty": HEAVY | {"numpy", "pyarrow", "pydantic"},
+    "study": HEAVY,  # every call of snakemake imports this
     "stages.generate": HEAVY,
     "stages.import_images": HEAVY,
     "stages.convergence": HEAVY,
     "stages.depth": HEAVY,
-    "stages.claims": PLOTTING | LEARNING,
-    "stages.report": PLOTTING | LEARNING,
+    "stages.claims": LEARNING,
+    "stages.report": LEARNING,
     "stages.figures": LEARNING,
     "stages.train": HEAVY - {"torch", "torchvision"},
     "stages.activations": HEAVY - {"torch", "torchvision"},

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.section import Section
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED, NotTestableError, exactly
@@ -81,6 +81,21 @@ def test_datasets_are_judged_apart_and_claims_of_a_table_stand_together():
         (("first", "edges"), SUPPORTED), (("second", "edges"), NOT_SUPPORTED),
         (("first", "shapes"), NOT_SUPPORTED), (("second", "shapes"), SUPPORTED),
     ]  # fmt: skip
+
+
+def test_a_claim_about_nothing_that_was_measured_is_in_the_ledger_all_the_same():
+    section = made()
+
+    @section.derived
+    def nothing(table):
+        return table[:0]
+
+    @claim(section)
+    def much(nothing):
+        return by_network(nothing)["cnn"]
+
+    (row,) = found(section).values()
+    assert row.kind == "not testable" and (row.dataset, row.model) == ("edges", "cnn")
 
 
 def test_another_column_may_say_what_is_judged_apart():
@@ -180,7 +195,7 @@ def shown(**options):
     options = {"keys": ["architecture", "images"], "values": ["right"]} | options
     table = options.pop("rows", rows())
     section.table("few", "Caption", lambda table: table, **options)
-    return answers.report_tables(section, {"table": table}, confidence_level=0.9)
+    return page_tables.report_tables(section, {"table": table}, confidence_level=0.9)
 
 
 def test_a_table_of_the_page_has_means_over_seeds_with_intervals():

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from depthlens import tables
-from depthlens.chapters.difficulty import ENSEMBLE_FIGURES, run_figures
-from depthlens.chapters.difficulty.ensemble import CARD, RELIABILITY
+from depthlens.chapters.difficulty.card import CARD, RELIABILITY
+from depthlens.chapters.difficulty.contents import ensemble_figures, run_figures
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.figures import style
 from depthlens.report import check
@@ -20,6 +20,7 @@ from depthlens.stages import claims, ensemble, figures, report
 from depthlens.stages.runs import identify, read_ensemble, read_run, unconverged
 
 ALL_FIGURES = run_figures(trained=True, train_studied=True)
+ENSEMBLE_FIGURES = ensemble_figures()
 FIGURES_CFG = {"gallery_images": 8, "confidence_level": 0.95, "dpi": 50}
 CLAIMS_CFG = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
 

@@ -312,7 +312,7 @@ def test_a_folder_without_records_makes_everything_again(finished, tmp_path):
         ("training/loop.py", {"train"}),
         ("knn/votes.py", {"knn"}),
         ("depth.py", {"depth_resnet18", *SCORES}),
-        ("chapters/difficulty/claims.py", {"difficulty_claims"}),
+        ("chapters/difficulty/depth.py", {"difficulty_figures", "difficulty_claims"}),
         ("report/templates/page.html", {"study_report"}),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from depthlens import tables
-from depthlens.chapters.difficulty import run_figures
+from depthlens.chapters.difficulty.contents import run_figures
 from depthlens.depth import prediction_depth
 
 from .conftest import Copy

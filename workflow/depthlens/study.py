@@ -191,6 +191,24 @@ class Study:
         """Folder of the figures of a card."""
         return f"{self.config.study.reports}/figures/{card.dataset}/{card.model}/ensemble"
 
+    def run_figures(self, *, trained: bool) -> list[str]:
+        """Names of the figures of a run; of a network that came with weights, or was trained."""
+        train_studied = "train" in self.config.study.splits
+        return self._drawn(trained=trained, train_studied=train_studied)["run"]
+
+    def card_figures(self) -> list[str]:
+        """Names of the figures of a card."""
+        return self._drawn(trained=True, train_studied=True)["card"]
+
+    def _drawn(self, **there: bool) -> dict[str, list[str]]:
+        def make() -> dict:
+            from depthlens.chapters.difficulty import contents
+
+            return {"run": contents.run_figures(**there), "card": contents.ensemble_figures()}
+
+        asked = there | {"code": code_digest("chapters.difficulty.contents")}
+        return _remembered("figures", asked, make)
+
     def chapters(self) -> list[Outline]:
         """What the rules must know of every chapter of experiments."""
         return [self._outline_of_chapter(name) for name in CHAPTERS]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import architectures
 
 LEVEL = {"confidence_level": 0.95}
@@ -104,7 +104,7 @@ def test_what_cannot_be_compared_is_said(names, seeds, depth, reason, network, t
     rows = table(*(network(depth, seed=s, architecture=n) for n in names for s in seeds))
     assert reason in verdicts(rows)["depth-is-shared-by-architectures"].verdict
     assert len(dict(answers.drawings(architectures.section, {"portraits": rows}, **LEVEL))) == 2
-    answers.report_tables(architectures.section, {"portraits": rows}, **LEVEL)
+    page_tables.report_tables(architectures.section, {"portraits": rows}, **LEVEL)
 
 
 def test_figures_show_other_same_and_random(noisy, table):
@@ -114,7 +114,7 @@ def test_figures_show_other_same_and_random(noisy, table):
     said = drawn["depth_across_architectures"].sentence
     assert "of one architecture over seeds" in said
     assert "at random" in said
-    (shown,) = answers.report_tables(architectures.section, rows, **LEVEL)
+    (shown,) = page_tables.report_tables(architectures.section, rows, **LEVEL)
     kinds = [row[3].text for row in shown.rows]
     assert kinds.count("same architecture") == 2
     assert kinds.count("other architecture") == 1

@@ -6,7 +6,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.inspection import partial_dependence
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import causes, explained
 
 LEVEL = {"confidence_level": 0.95}
@@ -127,5 +127,5 @@ def test_figures_and_table_name_the_planted_cause_first(planted, table):
     labels = [t.get_text() for t in drawn["causes_of_depth"].figure.axes[0].get_yticklabels()]
     assert labels[0] == "contrast"
     assert set(labels) == {"contrast", "size", "noise", "class", "random"}
-    (shown,) = answers.report_tables(causes.section, rows, **LEVEL)
+    (shown,) = page_tables.report_tables(causes.section, rows, **LEVEL)
     assert [row[1].text for row in shown.rows] == ["contrast", "size", "noise", "class", "random"]

@@ -82,9 +82,8 @@ def test_hardness_is_larger_where_a_score_says_harder(monkeypatch, score, expect
     monkeypatch.setattr(trial, "scores", lambda *_, **__: pd.DataFrame({score: [1.0, 2.0]}))
     train, test = IMAGES["tiny"]
     found = choices.hardness(
-        score, train, test, recipe=trial.Recipe.of(RECIPE), n_neighbors=1, early_epoch=1, seed=0,
-        progress=lambda batches: batches,
-    )  # fmt: skip
+        score, train, test, settings=SETTINGS, seed=0, progress=lambda batches: batches
+    )
     assert found.tolist() == expected
 
 

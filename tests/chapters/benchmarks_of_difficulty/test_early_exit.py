@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 
 from depthlens import trial
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import early_exit
 from depthlens.chapters.benchmarks_of_difficulty.experiments import early_exit as experiments
 from depthlens.models import inputs, networks
@@ -170,7 +170,7 @@ def test_figures_and_tables_are_made(made):
         for _, drawing in answers.drawings(early_exit.section, tables, **LEVEL):
             drawing.figure.draw_without_rendering()
             assert drawing.title and drawing.alt and drawing.sentence.endswith(".")
-    (shown,) = answers.report_tables(early_exit.section, made, **LEVEL)
+    (shown,) = page_tables.report_tables(early_exit.section, made, **LEVEL)
     assert len(shown.rows) == 1 + 2 * 12 + 2 * 12
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import foreign
 from depthlens.chapters.benchmarks_of_difficulty.contents import CHAPTER
 from depthlens.chapters.benchmarks_of_difficulty.experiments import foreign as experiments
@@ -176,5 +176,5 @@ def test_figures_and_tables_are_made(made):
     for _, drawing in answers.drawings(foreign.section, made, **LEVEL):
         drawing.figure.draw_without_rendering()
         assert drawing.title and drawing.alt and drawing.sentence.endswith(".")
-    (shown,) = answers.report_tables(foreign.section, made, **LEVEL)
+    (shown,) = page_tables.report_tables(foreign.section, made, **LEVEL)
     assert len(shown.rows) == len(made["foreign"]) / 2

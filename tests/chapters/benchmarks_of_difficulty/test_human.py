@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import human
 from depthlens.chapters.benchmarks_of_difficulty.experiments import human as experiments
 from depthlens.errors import StudyError
@@ -68,7 +68,7 @@ def test_without_files_the_claims_are_not_testable_and_the_figure_says_so(tables
     drawing = dict(answers.drawings(human.section, tables, **LEVEL))["depth_and_people"]
     assert human.NOTHING in drawing.sentence
     assert human.NOTHING in drawing.figure.axes[0].texts[0].get_text()
-    assert answers.report_tables(human.section, tables, **LEVEL) == []
+    assert page_tables.report_tables(human.section, tables, **LEVEL) == []
 
 
 def test_claims_are_means_over_seeds(portraits):
@@ -80,7 +80,7 @@ def test_claims_are_means_over_seeds(portraits):
     assert "no file of labels is named" in errors.verdict
     drawing = dict(answers.drawings(human.section, tables, **LEVEL))["depth_and_people"]
     assert "0.30 for uncertainty on toy" in drawing.sentence
-    (shown,) = answers.report_tables(human.section, tables, **LEVEL)
+    (shown,) = page_tables.report_tables(human.section, tables, **LEVEL)
     assert shown.rows[0][3].text == "0.300"
 
 

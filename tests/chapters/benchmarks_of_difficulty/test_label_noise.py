@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import label_noise
 from depthlens.chapters.benchmarks_of_difficulty.experiments.label_noise import detection
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -134,7 +134,7 @@ def test_figures_have_a_panel_for_every_dataset():
 
 
 def test_the_page_has_both_measures_of_every_score():
-    (found,) = answers.report_tables(label_noise.section, table(AUROC), **LEVEL)
+    (found,) = page_tables.report_tables(label_noise.section, table(AUROC), **LEVEL)
     assert len(found.rows) == 2 * len(AUROC)
     row = next(row for row in found.rows if row[3].text == "Prediction depth")
     assert (row[4].sort, row[6].sort) == (pytest.approx(0.8), pytest.approx(0.4))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import sayings
 
 LEVEL = {"confidence_level": 0.95}
@@ -97,7 +97,7 @@ def test_figures_say_what_was_found(network, table):
     assert "on toy forgetting events 1.00, output margin 1.00 and GraNd 1.00" in (
         drawn["what_depth_follows"].sentence
     )
-    (shown,) = answers.report_tables(sayings.section, {"portraits": table(*rows)}, **LEVEL)
+    (shown,) = page_tables.report_tables(sayings.section, {"portraits": table(*rows)}, **LEVEL)
     assert len(shown.rows) == 2 * len(sayings.section.claims)
     said = {(row[0].text, row[1].text): row[3].text for row in shown.rows}
     assert said["toy", "1 to 10 % of the images need almost all of the network."] == "0.200"

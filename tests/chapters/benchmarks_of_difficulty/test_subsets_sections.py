@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import labelling, orders, pruning
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -211,13 +211,13 @@ def test_sentences_say_what_the_table_holds():
 )
 def test_tables_have_a_row_for_every_choice(name, n):
     module, tables = MADE[name]
-    (table,) = answers.report_tables(module.section, tables, **LEVEL)
+    (table,) = page_tables.report_tables(module.section, tables, **LEVEL)
     assert len(table.rows) == n
     assert {row[-1].text for row in table.rows} == {"3"}
 
 
 def test_fewest_of_a_class_is_that_of_the_dataset():
-    (table,) = answers.report_tables(pruning.section, of_pruning(datasets=TWO), **LEVEL)
+    (table,) = page_tables.report_tables(pruning.section, of_pruning(datasets=TWO), **LEVEL)
     place = table.columns.index("fewest of a class")
     fewest = {(row[0].text, row[place].sort) for row in table.rows}
     assert fewest == {("shapes", 7.0), ("fashion_mnist", 9.0)}

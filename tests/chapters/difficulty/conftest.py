@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthlens.chapters.difficulty.ensemble import RELIABILITY, Ensemble
-from depthlens.chapters.difficulty.tables import Run, Split
+from depthlens.chapters.difficulty.card import RELIABILITY, Ensemble
+from depthlens.chapters.difficulty.run import Run, Split
 from depthlens.scores.catalogue import SCORES
 from depthlens.tables import Images
 

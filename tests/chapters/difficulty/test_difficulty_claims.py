@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from depthlens.chapters.difficulty import claims
+from depthlens.chapters.difficulty import contents
+from depthlens.chapters.difficulty.run import Runs
 
 OPTIONS = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
 
 
 def evaluate(*runs):
-    return {finding.id: finding for finding in claims.evaluate(runs, **OPTIONS)}
+    return {finding.id: finding for finding in contents.findings(Runs(runs=runs, **OPTIONS))}
 
 
 def spread(*cells):
@@ -27,7 +28,8 @@ def spread(*cells):
 
 
 def test_claims_are_the_nine_with_their_thresholds():
-    assert [(claim.id, str(claim.threshold)) for claim in claims.CLAIMS] == [
+    claims = [one.claim for section in contents.SECTIONS for one in section.claims.values()]
+    assert [(claim.id, str(claim.threshold)) for claim in claims] == [
         ("accuracy-falls-with-depth", "≤ -0.9"),
         ("shallowest-are-right", "≥ 0.95"),
         ("deepest-are-wrong", "≤ 0.5"),
@@ -146,7 +148,7 @@ def test_equal_seeds_give_equal_intervals(make_run):
 
 def test_resampling_tallies_the_same_images_in_every_seed(make_run):
     one, two = make_run([0, 1], [1, 0]), make_run([2, 3], [1, 1], seed=1)
-    counts = claims.tally([one, two], np.array([2, 0]))
+    counts = Runs(runs=[one, two], **OPTIONS).tally(np.array([2, 0]))
     assert counts[:, :, 0].tolist() == [[0, 2], [0, 0], [0, 2], [0, 0], [0, 0]]
 
 

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from depthlens.chapters.difficulty import ENSEMBLE_FIGURES, ensemble, ensemble_figures
-from depthlens.chapters.difficulty.ensemble import CORNERS, HELD_OUT, TRAIN
+from depthlens.chapters.difficulty import card, contents
+from depthlens.chapters.difficulty.card import CORNERS, HELD_OUT, TRAIN
 
-LEVEL = {"confidence_level": 0.95}
+LEVEL = 0.95
 RELIABILITY = [
     ("depth", "held_out", 0.6),
     ("depth", "train", 0.7),
@@ -22,6 +22,10 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(match=lambda a: hasattr(a, "get_text"))]
 
 
+def draw(made, note=None):
+    return dict(contents.drawings({"ensemble": made, "level": LEVEL}, note=note))
+
+
 def spread(make_ensemble, n=200, **options):
     random = np.random.default_rng(0)
     train, held_out = np.round(random.random((2, n)) * 8) / 2
@@ -30,7 +34,7 @@ def spread(make_ensemble, n=200, **options):
 
 def test_histogram_counts_each_image_at_the_nearest_depths(make_ensemble):
     made = make_ensemble([0, 0.49, 0.5, 4, np.nan], [0, 0, 3.5, 1.2, 2])
-    found = ensemble.histogram(made)
+    found = card.histogram(made)
     assert found.shape == (5, 5) and found.sum() == 4
     assert found[0, 0] == 2 and found[1, 4] == 1 and found[4, 1] == 1
 
@@ -45,24 +49,24 @@ def test_images_of_a_corner_are_those_nearest_to_it(make_ensemble, corner):
         if (row[TRAIN] >= 2, row[HELD_OUT] >= 2) == (bool(corner.train), bool(corner.held_out))
     ]
     expected = [example for _, example in sorted(away)[:12]]
-    assert ensemble.nearest(made, corner, 12)["example_id"].tolist() == expected
+    assert card.nearest(made, corner, 12)["example_id"].tolist() == expected
 
 
 def test_images_with_a_depth_on_one_side_only_are_in_no_corner(make_ensemble):
     made = make_ensemble([0, np.nan, 4], [0, 0, np.nan])
-    assert [len(ensemble.nearest(made, corner, 12)) for corner in CORNERS] == [0, 0, 1, 0]
-    assert sum(ensemble.quadrants(made).values()) == 1
+    assert [len(card.nearest(made, corner, 12)) for corner in CORNERS] == [0, 0, 1, 0]
+    assert sum(card.quadrants(made).values()) == 1
 
 
 def test_every_image_is_in_the_quarter_of_one_corner(make_ensemble):
     made = make_ensemble([0, 1.9, 2, 4, 4], [0, 4, 1, 2, 0])
-    found = {(corner.train, corner.held_out): n for corner, n in ensemble.quadrants(made).items()}
+    found = {(corner.train, corner.held_out): n for corner, n in card.quadrants(made).items()}
     assert found == {(0, 0): 1, (0, 1): 1, (1, 0): 2, (1, 1): 1}
 
 
 def test_hardest_are_deepest_unseen_then_least_agreed_on(make_ensemble):
     made = make_ensemble([1] * 5, [4, 2, 4, np.nan, 4], agreed=[0.9, 0.1, 0.5, 0.1, 0.5])
-    assert ensemble.hardest(made, 4)["example_id"].tolist() == [2, 4, 0, 1]
+    assert card.hardest(made, 4)["example_id"].tolist() == [2, 4, 0, 1]
 
 
 def test_resemblance_is_the_product_that_it_says(make_ensemble):
@@ -70,17 +74,17 @@ def test_resemblance_is_the_product_that_it_says(make_ensemble):
         [3, 3, 4, 4], [1, 1, 0, 2],
         label=[0, 0, 0, 0], consensus=[1, 0, 1, -1], agreed=[0.8, 0.8, 1.0, np.nan],
     )  # fmt: skip
-    found = ensemble.resemblance(made)
+    found = card.resemblance(made)
     assert found[:3].tolist() == pytest.approx([3 / 4 * 3 / 4 * 0.8, 0, 1])
     assert np.isnan(found[3])
-    assert ensemble.lookalikes(made, 9)["example_id"].tolist() == [2, 0]
+    assert card.lookalikes(made, 9)["example_id"].tolist() == [2, 0]
 
 
 def test_agreement_is_averaged_at_each_held_out_depth(make_ensemble):
     made = make_ensemble(
         [0] * 4, [0, 0.4, 2.5, 3], label=[0] * 4, consensus=[0, 0, 1, 1], agreed=[1, 0.5, 0.75, 1]
     )
-    table = ensemble.by_depth(made, **LEVEL)
+    table = card.consensus(made, LEVEL)
     assert table["depth"].tolist() == [0, 3] and table["n"].tolist() == [2, 2]
     assert table["consensus"].tolist() == [0.75, 0.875]
     assert table["label"].tolist() == [0.75, 0.125]
@@ -96,15 +100,14 @@ def test_pictures_are_found_by_split_and_number(make_ensemble):
 
 
 def test_reliabilities_are_ranked_by_the_held_out_side(make_ensemble):
-    table = ensemble.ranked_reliability(spread(make_ensemble))
+    table = card.ranked(spread(make_ensemble))
     assert table["score"].tolist() == ["loss", "loss", "depth", "depth", "entropy"]
     assert table["side"].tolist() == ["held_out", "train", "held_out", "train", "train"]
 
 
 def test_every_figure_of_an_ensemble_is_drawn_once_in_order(make_ensemble):
-    material = ensemble_figures.EnsembleMaterial(ensemble=spread(make_ensemble), note="Beware")
-    drawn = dict(ensemble_figures.draw(material))
-    assert tuple(drawn) == ENSEMBLE_FIGURES
+    drawn = draw(spread(make_ensemble), note="Beware")
+    assert list(drawn) == contents.ensemble_figures()
     for drawing in drawn.values():
         assert drawing.title and drawing.sentence.endswith(".") and drawing.alt
         shown = texts(drawing.figure)
@@ -113,8 +116,7 @@ def test_every_figure_of_an_ensemble_is_drawn_once_in_order(make_ensemble):
 
 def test_four_corners_write_the_number_of_images_in_each_cell(make_ensemble):
     made = make_ensemble([0] * 7 + [4] * 5, [0] * 7 + [1] * 5)
-    material = ensemble_figures.EnsembleMaterial(ensemble=made)
-    drawing = dict(ensemble_figures.draw(material))["four_corners"]
+    drawing = draw(made)["four_corners"]
     shown = texts(drawing.figure)
     assert {"7", "5"} <= set(shown)
     assert sum("mislabelled" in text for text in shown) == 1
@@ -122,8 +124,7 @@ def test_four_corners_write_the_number_of_images_in_each_cell(make_ensemble):
 
 
 def test_reliability_says_how_many_networks_are_needed(make_ensemble):
-    material = ensemble_figures.EnsembleMaterial(ensemble=spread(make_ensemble))
-    drawing = dict(ensemble_figures.draw(material))["reliability"]
+    drawing = draw(spread(make_ensemble))["reliability"]
     assert "prediction depth has 0.60 [0.50, 0.70] (0.9 with 6 networks)" in drawing.sentence
     assert {"6", "4", "36", "∞"} <= set(texts(drawing.figure))
 
@@ -143,8 +144,8 @@ def test_reliability_says_how_many_networks_are_needed(make_ensemble):
 )  # fmt: skip
 def test_extreme_ensembles_are_drawn_without_a_warning(make_ensemble, case):
     made = make_ensemble(**case)
-    for _, drawing in ensemble_figures.draw(ensemble_figures.EnsembleMaterial(ensemble=made)):
+    for drawing in draw(made).values():
         drawing.figure.draw_without_rendering()
     alone = dataclasses.replace(made, n_networks=1, card=made.card.assign(n_held_out=1))
-    for _, drawing in ensemble_figures.draw(ensemble_figures.EnsembleMaterial(ensemble=alone)):
+    for drawing in draw(alone).values():
         assert drawing.sentence

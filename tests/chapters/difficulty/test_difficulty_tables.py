@@ -6,9 +6,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from depthlens.chapters.difficulty import tables
+from depthlens.chapters.difficulty.classes import classes, mix
+from depthlens.chapters.difficulty.depth import depths
+from depthlens.chapters.difficulty.factors import bins, factors, quantile_bins
+from depthlens.chapters.difficulty.galleries import easiest, hardest
+from depthlens.chapters.difficulty.probes import probes
+from depthlens.chapters.difficulty.run import display_name, possible_depths
+from depthlens.tables import Images
 
-LEVEL = {"confidence_level": 0.95}
+LEVEL = 0.95
+
+
+def images(**known):
+    """Of which nothing is looked at but their factors."""
+    n = len(next(iter(known.values())))
+    return Images(np.arange(n), np.zeros((n, 1, 2, 2), np.uint8), np.zeros(n, int), [], known)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +34,7 @@ LEVEL = {"confidence_level": 0.95}
     ],
 )
 def test_depth_of_a_probe_that_equals_the_one_before_is_impossible(duplicate_of, possible):
-    found = tables.possible_depths(["a", "b", "c"], duplicate_of)
+    found = possible_depths(["a", "b", "c"], duplicate_of)
     assert found.tolist() == [bool(value) for value in possible]
 
 
@@ -32,14 +44,13 @@ def test_impossible_depths_are_those_that_no_predictions_can_produce():
     for first, second in itertools.product([True, False], repeat=2):
         agrees = [first, second, second]
         seen.add(max((i + 1 for i, a in enumerate(agrees) if not a), default=0))
-    possible = tables.possible_depths(["a", "b", "c"], [None, None, "b"])
+    possible = possible_depths(["a", "b", "c"], [None, None, "b"])
     assert set(np.flatnonzero(possible)) == seen
 
 
 def test_last_two_depths_skip_the_impossible_one(make_run):
     run = make_run([0, 1], [1, 1], duplicate_of=[None, None, None, "02-p2"])
     assert run.last_two.tolist() == [2, 4]
-    assert run.first_two.tolist() == [0, 1]
 
 
 def test_a_depth_that_was_observed_is_possible(make_run):
@@ -48,7 +59,7 @@ def test_a_depth_that_was_observed_is_possible(make_run):
 
 
 def test_by_depth_counts_every_depth_even_empty_ones(make_run):
-    table = tables.by_depth(make_run([0, 0, 0, 2], [1, 1, 0, 0]), **LEVEL)
+    table = depths(make_run([0, 0, 0, 2], [1, 1, 0, 0]), LEVEL)
     assert table["n"].tolist() == [3, 0, 1, 0, 0]
     assert table["correct"].tolist() == [2, 0, 0, 0, 0]
     assert table["accuracy"][0] == pytest.approx(2 / 3)
@@ -66,7 +77,7 @@ def test_by_class_ranks_the_deepest_first_and_names_its_confusion(make_run):
         prediction=[0, 0, 1, 1, 2],
         classes=["a", "b", "c"],
     )
-    table = tables.by_class(run, **LEVEL)
+    table = classes(run, LEVEL)
     assert table["class"].tolist() == ["c", "a"]  # no test image of class b
     hard = table.iloc[0]
     assert (hard["mean_depth"], hard["n"], hard["mistaken_for"]) == (3, 3, "b")
@@ -78,7 +89,7 @@ def test_by_class_ranks_the_deepest_first_and_names_its_confusion(make_run):
 
 def test_class_shares_add_up_both_ways(make_run):
     run = make_run([0, 1, 1, 4, 4, 4], [1] * 6, [0, 0, 1, 1, 1, 0])
-    table = tables.by_class_and_depth(run, **LEVEL)
+    table = mix(run, LEVEL)
     assert np.allclose(table.groupby("label")["of_class"].sum(), 1)
     of_depth = table.groupby("depth")["of_depth"].sum()
     assert np.allclose(of_depth[[0, 1, 4]], 1)
@@ -95,7 +106,7 @@ def test_by_probe_compares_with_the_truth_and_with_the_network(make_run):
         knn=[[0, 0], [0, 1]],
         duplicate_of=[None, None],
     )
-    table = tables.by_probe(run, **LEVEL)
+    table = probes(run, LEVEL)
     assert table["probe"].tolist() == ["input", "p1"]
     assert table["accuracy"].tolist() == [1, 0.5]
     assert table["agreement"].tolist() == [0.5, 1]
@@ -104,11 +115,11 @@ def test_by_probe_compares_with_the_truth_and_with_the_network(make_run):
 def test_factor_correlations_are_scipys_and_sorted_by_strength(make_run):
     random = np.random.default_rng(0)
     depth = random.integers(0, 5, 300)
-    factors = {"weak": depth + random.normal(0, 9, 300), "strong": -depth + random.random(300)}
-    table = tables.by_factor(make_run(depth, depth < 3), factors, **LEVEL)
+    known = {"weak": depth + random.normal(0, 9, 300), "strong": -depth + random.random(300)}
+    table = factors(make_run(depth, depth < 3), images(**known), LEVEL)
     assert table["factor"].tolist() == ["strong", "weak"]
     for row in table.itertuples():
-        expected = stats.spearmanr(factors[row.factor], depth).statistic
+        expected = stats.spearmanr(known[row.factor], depth).statistic
         assert row.correlation == pytest.approx(expected)
         assert row.low < expected < row.high
 
@@ -119,7 +130,7 @@ def test_factor_is_judged_only_in_classes_where_it_varies(make_run):
     depth = np.array([4] * 20 + list(range(4)) * 5)
     factor = np.array([0.0] * 20 + [1.0, 2.0, 3.0, 4.0] * 5)
     run = make_run(depth, depth < 2, [0] * 20 + [1] * 20)
-    row = tables.by_factor(run, {"aspect": factor}, **LEVEL).iloc[0]
+    row = factors(run, images(aspect=factor), LEVEL).iloc[0]
     assert (row["n"], row["classes"]) == (20, ["ellipse"])
     assert row["correlation"] == pytest.approx(1)
     assert stats.spearmanr(factor, depth).statistic < 0
@@ -127,35 +138,35 @@ def test_factor_is_judged_only_in_classes_where_it_varies(make_run):
 
 def test_constant_factor_and_constant_depth_have_no_correlation(make_run):
     run = make_run([0, 1, 2, 3], [1] * 4)
-    assert tables.by_factor(run, {"fixed": np.ones(4)}, **LEVEL).empty
+    assert factors(run, images(fixed=np.ones(4)), LEVEL).empty
     flat = make_run([2] * 4, [1] * 4)
-    assert tables.by_factor(flat, {"size": np.arange(4)}, **LEVEL).empty
+    assert factors(flat, images(size=np.arange(4)), LEVEL).empty
 
 
 def test_explained_variance_sees_what_rises_and_falls_again(make_run):
     x = np.linspace(-1, 1, 400)
     depth = np.round(4 * x**2).astype(int)
-    row = tables.by_factor(make_run(depth, depth < 2), {"x": x}, **LEVEL).iloc[0]
+    row = factors(make_run(depth, depth < 2), images(x=x), LEVEL).iloc[0]
     assert abs(row["correlation"]) < 0.05
     assert row["explained"] > 0.8
 
 
 def test_quantile_bins_are_equal_in_count_and_never_split_equal_values():
-    assert np.bincount(tables.quantile_bins(np.arange(80), 8)).tolist() == [10] * 8
-    bins = tables.quantile_bins(np.array([1.0] * 50 + list(range(2, 52))), 8)
-    assert len(set(bins[:50])) == 1
+    assert np.bincount(quantile_bins(np.arange(80), 8)).tolist() == [10] * 8
+    found = quantile_bins(np.array([1.0] * 50 + list(range(2, 52))), 8)
+    assert len(set(found[:50])) == 1
 
 
 def test_factor_bins_average_the_depths_of_their_images(make_run):
     depth = np.array([0] * 8 + [4] * 8)
-    table = tables.factor_bins(make_run(depth, [1] * 16), {"x": np.arange(16)}, **LEVEL)
+    table = bins(make_run(depth, [1] * 16), images(x=np.arange(16)), LEVEL)
     assert table["n"].sum() == 16
     assert table["mean_depth"].tolist() == [0] * 4 + [4] * 4
 
 
 def test_hardest_is_deepest_then_least_confident_then_first(make_run):
     run = make_run([1, 4, 4, 4], [1, 1, 0, 0], confidence=[0.1, 0.9, 0.3, 0.3])
-    assert tables.hardest(run, 3).tolist() == [2, 3, 1]
+    assert hardest(run, 3).tolist() == [2, 3, 1]
 
 
 def test_easiest_takes_turns_between_classes_and_only_what_is_right(make_run):
@@ -165,14 +176,14 @@ def test_easiest_takes_turns_between_classes_and_only_what_is_right(make_run):
         [0, 0, 0, 1, 0, 1],
         confidence=[0.8, 0.9, 1.0, 0.99, 0.9, 0.6],
     )
-    assert tables.easiest(run, 10).tolist() == [1, 5, 4, 3, 0]
-    assert tables.easiest(run, 2).tolist() == [1, 5]
+    assert easiest(run, 10).tolist() == [1, 5, 4, 3, 0]
+    assert easiest(run, 2).tolist() == [1, 5]
 
 
 def test_easiest_leaves_out_a_class_without_a_correct_image(make_run):
     run = make_run([0, 1], [1, 0], [0, 1])
-    assert tables.easiest(run, 5).tolist() == [0]
-    assert tables.easiest(make_run([0], [0]), 5).tolist() == []
+    assert easiest(run, 5).tolist() == [0]
+    assert easiest(make_run([0], [0]), 5).tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -180,4 +191,4 @@ def test_easiest_leaves_out_a_class_without_a_correct_image(make_run):
     [("05-layer1.0", "layer1.0"), ("input", "input"), ("a-b", "a-b"), ("1-", "1-")],
 )
 def test_probe_is_shown_without_its_number(file, name):
-    assert tables.display_name(file) == name
+    assert display_name(file) == name

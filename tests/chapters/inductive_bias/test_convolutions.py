@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import convolutions
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
 
@@ -111,7 +112,7 @@ def test_panels_show_all_of_both_networks():
 def test_a_table_has_every_layer_both_ways():
     given = of()
     given["convolutions"].loc[0, "measured_parameters"] = 31
-    (table,) = frame.report_tables(convolutions.section, given, **LEVEL)
+    (table,) = page_tables.report_tables(convolutions.section, given, **LEVEL)
     assert table.id == "table-convolutions" and len(table.rows) == 16
     assert [cell.text for cell in table.rows[0]] == [
         "convolutional network", "3×3", "conv1", "28", "28", "30", "31", "3", "3", "3",

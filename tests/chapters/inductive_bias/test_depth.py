@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import depth, depths
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
 
@@ -170,12 +171,12 @@ def test_figures_and_tables_are_made_of_whatever_there_is(given):
     for drawn in drawings(given).values():
         drawn.figure.draw_without_rendering()
         assert "nan" not in drawn.sentence
-    for table in frame.report_tables(depth.section, given, **LEVEL):
+    for table in page_tables.report_tables(depth.section, given, **LEVEL):
         assert "nan" not in " ".join(cell.text for row in table.rows for cell in row)
 
 
 def test_tables_have_every_depth_and_every_factor():
-    depths, factors = frame.report_tables(depth.section, of(), **LEVEL)
+    depths, factors = page_tables.report_tables(depth.section, of(), **LEVEL)
     assert (depths.id, factors.id) == ("table-depth-of-edges", "table-depth-by-factor")
     assert len(depths.rows) == 11 + 9 and len(factors.rows) == 8
     glue = "\u00a0"

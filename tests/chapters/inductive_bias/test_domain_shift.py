@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import domain_shift
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -115,7 +116,7 @@ def test_figures_are_those_of_the_section_and_say_what_the_tables_hold(drawings,
 
 
 def test_tables_hold_accuracies_and_errors():
-    accuracies, errors = frame.report_tables(domain_shift.section, made(), **LEVEL)
+    accuracies, errors = page_tables.report_tables(domain_shift.section, made(), **LEVEL)
     shown = [[cell.text for cell in row][2:5] for row in accuracies.rows]
     assert shown[::2] == [[epoch, "training images", "1.000"] for epoch in "4488"]
     assert [row[2] for row in shown[1::2]] == ["0.550", "0.350", "0.940", "0.550"]

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import edge_detectors
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -104,7 +105,7 @@ def test_the_figure_states_its_size_and_can_be_written(tmp_path, images, seeds, 
 
 
 def test_tables_have_accuracies_and_the_lead_of_either_detectors():
-    tables = frame.report_tables(edge_detectors.section, of(POINTS), **LEVEL)
+    tables = page_tables.report_tables(edge_detectors.section, of(POINTS), **LEVEL)
     assert [table.id for table in tables] == [
         "table-edge-detectors",
         "table-edge-detectors-2x2",

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import few_images, leads
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -143,7 +144,7 @@ def test_the_figure_states_its_size_and_shows_the_lead(tmp_path):
 
 
 def test_tables_have_accuracies_and_leads():
-    accuracy, lead = frame.report_tables(few_images.section, of(CNN, (50, 75, 95)), **LEVEL)
+    accuracy, lead = page_tables.report_tables(few_images.section, of(CNN, (50, 75, 95)), **LEVEL)
     assert [[cell.text for cell in row][:3] for row in accuracy.rows[:3]] == [
         ["10", "convolutional network", "0.710"],
         ["10", "MLP", "0.510"],

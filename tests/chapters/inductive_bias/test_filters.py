@@ -6,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import filters
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
 
@@ -143,7 +144,7 @@ def test_a_picture_that_is_even_has_a_laplacian_too():
 
 
 def test_a_table_has_a_row_for_every_picture_and_filter():
-    (table,) = frame.report_tables(filters.section, of(), **LEVEL)
+    (table,) = page_tables.report_tables(filters.section, of(), **LEVEL)
     assert table.id == "table-filters"
     assert [(row[0].text, row[1].text) for row in table.rows] == [
         ("Edges with noise", "no filter"), ("Edges with noise", "average of 3×3"),

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import five_classes
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -96,7 +97,7 @@ def test_figures_state_their_size_and_can_be_written(tmp_path, options):
 
 
 def test_tables_have_accuracy_and_difference_at_the_end():
-    pooling, sizes = frame.report_tables(five_classes.section, of(), **LEVEL)
+    pooling, sizes = page_tables.report_tables(five_classes.section, of(), **LEVEL)
     assert (pooling.id, sizes.id) == ("table-pooling", "table-width-and-depth")
     shown = [[cell.text for cell in row] for row in sizes.rows]
     assert shown[0][1:] == ["0.850", "0.726 … 0.974", "0.000", "0.000 … 0.000", "3"]

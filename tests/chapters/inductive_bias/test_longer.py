@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import longer, steps
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -144,7 +145,7 @@ def test_at_most_four_seeds_show_their_filters():
 
 
 def test_tables_hold_scores_and_likeness():
-    scores, likeness = frame.report_tables(longer.section, made(), **LEVEL)
+    scores, likeness = page_tables.report_tables(longer.section, made(), **LEVEL)
     last = dict(zip(scores.columns, [cell.text for cell in scores.rows[-1]], strict=True))
     assert [cell.text for cell in scores.rows[-1]][:3] == ["MLP", "6", "0.950"]
     assert (last["calibration error"], last["seeds"]) == ("0.250", "2")

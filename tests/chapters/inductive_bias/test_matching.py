@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import matching
 from depthlens.chapters.inductive_bias.matching import chosen, needed
 from depthlens.figures import style
@@ -161,7 +162,7 @@ def test_one_of_everything_is_drawn(tmp_path):
 
 
 def test_tables_hold_accuracies_needed_images_and_candidates():
-    accuracies, by_seed, candidates = frame.report_tables(matching.section, made(), **LEVEL)
+    accuracies, by_seed, candidates = page_tables.report_tables(matching.section, made(), **LEVEL)
     assert len(accuracies.rows) == 9
     assert [cell.text for cell in by_seed.rows[0]] == ["1", "20", "0.900", "200", "10.000"]
     assert [cell.text for cell in by_seed.rows[1]][3:] == ["more than tried", "40.000"]

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import overfit
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -85,7 +86,7 @@ def test_the_figure_states_its_size_and_can_be_written(tmp_path, seeds):
 
 
 def test_the_table_has_accuracy_and_loss_of_both_splits():
-    (table,) = frame.report_tables(overfit.section, of(ENDS), **LEVEL)
+    (table,) = page_tables.report_tables(overfit.section, of(ENDS), **LEVEL)
     shown = [[cell.text for cell in row] for row in table.rows]
     assert shown[2][:4] == ["MLP", "training images", "30", "0.967"]
     assert shown[3] == [

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import permuted
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -138,6 +139,6 @@ def test_one_seed_one_number_of_images_and_one_kernel_are_drawn(tmp_path):
 
 
 def test_tables_have_a_row_for_every_choice():
-    by_images, by_kernel = frame.report_tables(permuted.section, made(), **LEVEL)
+    by_images, by_kernel = page_tables.report_tables(permuted.section, made(), **LEVEL)
     assert (len(by_images.rows), len(by_kernel.rows)) == (8, 6)
     assert [cell.text for cell in by_kernel.rows[-1]][:3] == ["7×7", "pixels moved", "0.555"]

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.inductive_bias import translation
 from depthlens.chapters.inductive_bias.translation import error_text
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -163,7 +164,7 @@ def test_one_seed_is_drawn_without_a_band():
 
 
 def test_tables_have_a_row_for_every_shift():
-    accuracies, errors = frame.report_tables(translation.section, of(), **LEVEL)
+    accuracies, errors = page_tables.report_tables(translation.section, of(), **LEVEL)
     assert (accuracies.id, errors.id) == ("table-translation", "table-equivariance")
     assert len(accuracies.rows) == 8 and len(errors.rows) == 16
     # Of 40, 41 and 42 points: standard error 1 / √3, t of two degrees of freedom 4.3027.

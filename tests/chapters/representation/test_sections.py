@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
+from depthlens.chapters import page_tables
 from depthlens.chapters.representation import data_size, depth, embedding, errors, kernels
 from depthlens.chapters.representation.contents import CHAPTER
 from depthlens.figures import style
@@ -232,7 +233,7 @@ def test_every_section_draws_its_figures_and_tables(options, tmp_path):
         assert all(drawing.sentence.endswith(".") and drawing.alt for drawing in drawn.values())
         for drawing in drawn.values():
             style.save(drawing.figure, tmp_path / "figure", dpi=40)
-        assert frame.report_tables(section, tables(**options), **LEVEL)
+        assert page_tables.report_tables(section, tables(**options), **LEVEL)
 
 
 def test_sentences_say_what_was_found():

@@ -1,8 +1,6 @@
-"""What a section says of its tables: findings, figures and tables of the page."""
+"""What a section says of its tables: findings and figures; see `page_tables` for the rest."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -14,8 +12,7 @@ from depthlens.figures import style
 from depthlens.figures.sheet import Column, Sheet
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Finding, Measurement, NotTestableError, judge
-from depthlens.prose import joined, number
-from depthlens.report.page import Cell, Table
+from depthlens.prose import joined
 
 Tables = Mapping[str, object]
 """What functions of a section read, by name: tidy tables, or what else a chapter gives"""
@@ -32,16 +29,21 @@ def findings(section: Section, tables: Tables, *, confidence_level: float) -> li
     confidence_level : float
         Of the intervals.
     """
-    tables = _with_derived(section, tables)
+    tables = with_derived(section, tables)
     found = []
     # Claims about one table stand together, dataset by dataset.
     for first, claims in groupby(
         section.claims.values(), key=lambda declared: parameters(declared.measure)[0]
     ):
         claims = list(claims)
-        for value in dict.fromkeys(tables[first][section.per]):
+        # Of a derived table that is empty, by what it was derived from: no claim goes unmentioned.
+        named = next((name for name in section.sources(first) if len(tables[name])), first)
+        for value in dict.fromkeys(tables[named][section.per]):
             own = {name: _rows(table, section.per, value) for name, table in tables.items()}
-            found += [_finding(section, claim, own, first, confidence_level) for claim in claims]
+            about = own[named].iloc[0]
+            found += [
+                _finding(section, claim, own, first, about, confidence_level) for claim in claims
+            ]
     return found
 
 
@@ -63,18 +65,59 @@ def _rows(table: object, column: str, value: object) -> object:
 
 
 def _finding(
-    section: Section, claim: DeclaredClaim, tables: Tables, first: str, confidence_level: float
+    section: Section,
+    claim: DeclaredClaim,
+    tables: Tables,
+    first: str,
+    about: Mapping,
+    confidence_level: float,
 ) -> Finding:
     rows = tables[first]
-    dataset = rows["dataset"].iloc[0]
     if claim.networks:
         tables = {name: _of_networks(table, claim.networks) for name, table in tables.items()}
         rows = tables[first]
-    model = " + ".join(claim.networks or dict.fromkeys(rows["architecture"]))
-    n = rows["seed"].nunique() if "seed" in rows else 0
+    there = dict.fromkeys(rows.get("architecture", ()))
+    missing = [name for name in claim.networks if name not in there]
+    reason = f"the sweep has no {_named(section, missing)}" if missing else None
+    if rows.empty and not missing:
+        reason = "nothing was measured that it is about"
+    return judged(
+        claim,
+        tables,
+        dataset=about["dataset"],
+        model=" + ".join(claim.networks or there or [about["architecture"]]),
+        n=rows["seed"].nunique() if "seed" in rows else 0,
+        confidence_level=confidence_level,
+        untestable=reason,
+    )
+
+
+def judged(
+    claim: DeclaredClaim,
+    tables: Tables,
+    *,
+    dataset: str,
+    model: str,
+    n: int,
+    confidence_level: float,
+    untestable: str | None = None,
+) -> Finding:
+    """Hold a claim against tables, or whatever it reads, of one dataset and model.
+
+    Parameters
+    ----------
+    claim : DeclaredClaim
+    tables : mapping of str to what the claim reads
+    dataset, model : str
+    n : int
+        Observations at hand, where nothing can be measured.
+    confidence_level : float
+    untestable : str, optional
+        Why nothing can be tested, where that is known beforehand.
+    """
     try:
-        if missing := [name for name in claim.networks if name not in set(rows["architecture"])]:
-            raise NotTestableError(f"the sweep has no {_named(section, missing)}")
+        if untestable:
+            raise NotTestableError(untestable)
         measured = measure(claim.measure, tables, confidence_level=confidence_level)
     except NotTestableError as reason:
         measured = reason
@@ -125,11 +168,21 @@ def mean_over_seeds(values: Sequence[float], *, confidence_level: float) -> Meas
 
 
 def drawings(
-    section: Section, tables: Tables, *, confidence_level: float
+    section: Section, tables: Tables, *, confidence_level: float, note: str | None = None
 ) -> Iterator[tuple[str, Drawing]]:
-    """Every figure of a section by name, one after the other; see `findings`."""
-    tables = _with_derived(section, tables)
+    """Every figure of a section by name, one after the other, for which its tables are there.
+
+    Parameters
+    ----------
+    section, tables, confidence_level
+        See `findings`.
+    note : str, optional
+        What a reader must know before believing a figure.
+    """
+    tables = with_derived(section, tables)
     for name, declared in section.figures.items():
+        if not section.needs(declared.draw).issubset(tables):
+            continue
         with style.styled():
             sheet = Sheet(
                 declared.title,
@@ -137,73 +190,16 @@ def drawings(
                 confidence_level=confidence_level,
                 columns=section.columns,
             )
+            if note:
+                sheet.labels["note"] = note
             sentence = declared.draw(sheet, **read(declared.draw, tables))
             yield name, sheet.drawing(sentence, declared.alt)
 
 
-def report_tables(section: Section, tables: Tables, *, confidence_level: float) -> list[Table]:
-    """What the page shows beside the figures; see `findings`."""
-    tables = _with_derived(section, tables)
-    found = []
-    for declared in section.shown:
-        rows = declared.rows(**read(declared.rows, tables))
-        if rows.empty:
-            continue
-        keys = {key: section.columns.get(key, Column(key)) for key in declared.keys}
-        values = {name: section.columns.get(name, Column(name)) for name in declared.values}
-        columns = [column.title for column in keys.values()]
-        if "seed" not in rows or "seed" in keys:
-            columns += [column.title for column in values.values()]
-            cells = [
-                [_cell(row[name], column) for name, column in (keys | values).items()]
-                for row in rows.to_dict("records")
-            ]
-        else:
-            columns += [title for v in values.values() for title in (v.title, "interval")]
-            columns.append("seeds")
-            cells = _means(rows, keys, values, confidence_level)
-        found.append(
-            Table(id=f"table-{declared.id}", caption=declared.caption, columns=columns, rows=cells)
-        )
-    return found
-
-
-def _means(
-    rows: pd.DataFrame,
-    keys: Mapping[str, Column],
-    values: Mapping[str, Column],
-    confidence_level: float,
-) -> list[list[Cell]]:
-    """A row for each combination of keys: keys, mean and interval of each value, seeds."""
-    cells = []
-    for key, group in rows.groupby(list(keys), sort=False, dropna=False):
-        row = [_cell(value, column) for value, column in zip(key, keys.values(), strict=True)]
-        for name, column in values.items():
-            known = group[name].dropna().to_numpy(float)
-            mean = float(known.mean()) if len(known) else math.nan
-            interval = intervals.mean(known, confidence_level=confidence_level)
-            low, high = map(float, np.clip(interval, *column.limits))
-            write = number_of(column)
-            row += [Cell(write(mean), mean), Cell(f"{write(low)} … {write(high)}", low)]
-        cells.append([*row, Cell(str(group["seed"].nunique()), group["seed"].nunique())])
-    return cells
-
-
-def number_of(column: Column) -> Callable[[float], str]:
-    """How a column writes a number: to three digits, if it says nothing else."""
-    return column.write if column.write is not str else partial(number, digits=3)
-
-
-def _cell(value: object, column: Column) -> Cell:
-    if isinstance(value, float | np.floating):
-        return Cell(number_of(column)(float(value)), float(value))
-    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return Cell(column.write(value), int(value) if is_number else None)
-
-
-def _with_derived(section: Section, tables: Tables) -> Tables:
+def with_derived(section: Section, tables: Tables) -> Tables:
     """The tables, and those that the section derives of them, in the order of their declaration."""
     found = dict(tables)
     for name, function in section.derive.items():
-        found[name] = function(**read(function, found))
+        if section.needs(function).issubset(tables):
+            found[name] = function(**read(function, found))
     return found

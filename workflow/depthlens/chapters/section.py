@@ -8,6 +8,10 @@ gives. `answers` runs them.
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from depthlens.figures.sheet import Column
 from depthlens.ledger import Claim, Threshold
@@ -46,6 +50,15 @@ class DeclaredTable:
     rows: Callable
     keys: tuple[str, ...]
     values: tuple[str, ...]
+
+
+class Entry(NamedTuple):
+    """What a table of the page shows in one place where its column does not say how."""
+
+    text: str
+    sort: float
+    picture: NDArray[np.uint8] | None = None
+    """shape (channels, height, width)"""
 
 
 @dataclass(eq=False)
@@ -101,6 +114,10 @@ class Section:
         ]
         return tuple(dict.fromkeys(self._sources(functions)))
 
+    def sources(self, name: str) -> list[str]:
+        """A table, and what it is derived from."""
+        return [name, *(self._sources([self.derive[name]]) if name in self.derive else ())]
+
     def _sources(self, functions: Iterable[Callable]) -> Iterator[str]:
         """Tables that functions read themselves, or by what is derived."""
         for function in functions:
@@ -109,6 +126,13 @@ class Section:
                     yield from self._sources([self.derive[name]])
                 else:
                     yield name
+
+    def needs(self, function: Callable) -> set[str]:
+        """What must be there for a function to run, itself or for what is derived for it."""
+        found = set()
+        for name in parameters(function, optional=False):
+            found |= self.needs(self.derive[name]) if name in self.derive else {name}
+        return found
 
     def sweep(
         self,
@@ -230,13 +254,14 @@ class Section:
         return function
 
 
-def parameters(function: Callable) -> list[str]:
+def parameters(function: Callable, *, optional: bool = True) -> list[str]:
     """What a function reads: its parameters but for the sheet that it draws on.
 
-    One whose default is None may be absent; other defaults are not read.
+    One whose default is None is optional: it may be absent. Other defaults are not read.
     """
+    asked = (inspect.Parameter.empty, None) if optional else (inspect.Parameter.empty,)
     found = inspect.signature(function).parameters.values()
-    return [p.name for p in found if p.default in (p.empty, None) and p.name != "sheet"]
+    return [p.name for p in found if p.default in asked and p.name != "sheet"]
 
 
 def read(function: Callable, tables: Mapping[str, object]) -> dict[str, object]:

@@ -69,6 +69,8 @@ class Sheet:
         """`xlabel` and `ylabel` of axes that panels share, and a `note`; see `style.frame`"""
         self.figure: Figure | None = None
         self._columns = columns
+        self.intervals_of = " of the mean over seeds"
+        """what is said of intervals after their level"""
         self._intervals: dict[str, None] = {}
         self._legend: dict = {}
 
@@ -100,6 +102,9 @@ class Sheet:
         self.figure, axes = style.canvas(height * rows, rows=rows, columns=columns, **options)
         for ax in axes.flat[len(values) :]:
             ax.set_axis_off()
+        # Whoever stands above an empty panel carries the axis of its column.
+        for ax in axes.flat[max(0, len(values) - columns) : len(values)]:
+            ax.tick_params(labelbottom=True)
         for ax, value in zip(axes.flat, values, strict=False):
             ax.set_title(self.column(by).write(value))
             yield ax, value, table[table[by] == value]
@@ -140,7 +145,8 @@ class Sheet:
             One row an observation.
         x, y : str
         **roles
-            Columns as `hue` and `style`; other options of seaborn's `lineplot`.
+            Columns as `hue` and `style`; `interval`, the columns where intervals begin and end if
+            rows are no observations but already have one; other options of seaborn's `lineplot`.
         """
         options = {"markers": True} if "style" in roles else {"marker": "o"}
         options |= {"markersize": 4.5, "markeredgewidth": 0} | roles
@@ -160,14 +166,14 @@ class Sheet:
             ax.xaxis.set_minor_locator(NullLocator())
 
     def points(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
-        """Means over seeds as points with bars of their intervals, one place a category."""
+        """Means over seeds as points with bars of intervals, one place a category; see `lines`."""
         several = "hue" in roles and table[roles["hue"]].nunique() > 1
         options = {"dodge": 0.45 if several else False, "linestyle": "none"} | roles
         options = {"markersize": 4.5, "err_kws": {"linewidth": 1.1}} | options
         self._draw_categories(sns.pointplot, ax, table, x, y, **options)
 
     def bars(self, ax: Axes, table: pd.DataFrame, x: str, y: str, **roles: Any) -> None:
-        """Means over seeds as bars, with their intervals, one place a category."""
+        """Means over seeds as bars, with their intervals, one place a category; see `lines`."""
         options = {"err_kws": {"linewidth": 1.1, "color": style.INK}, "saturation": 1} | roles
         self._draw_categories(sns.barplot, ax, table, x, y, **options)
 
@@ -206,30 +212,45 @@ class Sheet:
         x: str,
         y: str,
         drawn_as: str,
+        *,
+        interval: tuple[str, str] | None = None,
         **options: Any,
     ) -> None:
         """Draw with a function of seaborn; `drawn_as`: what intervals are, "" if there are none."""
-        table = table.copy()
+        table = table.reset_index(drop=True)
+        # Seaborn asks for the interval of two observations or more.
+        shown = pd.concat([table, table]) if interval else table.copy()
         for role in ("hue", "style"):
             if name := options.get(role):
                 levels = [self.column(name).write(value) for value in self.levels(table, name)]
                 options[f"{role}_order"] = levels
                 if role == "hue":
-                    options["palette"] = self.colours(table, name)
-                table[_HEADING + name] = table[name].map(self.column(name).write)
+                    options.setdefault("palette", self.colours(table, name))
+                shown[_HEADING + name] = table[name].map(self.column(name).write)
                 options[role] = _HEADING + name
-        if drawn_as:
+        if drawn_as and "errorbar" not in options:
             self._intervals[drawn_as] = None
-            limits = self.column(y if is_numeric_dtype(table[y]) else x).limits
-            options["errorbar"] = lambda values: tuple(np.clip(self.interval(values), *limits))
+            value = y if is_numeric_dtype(table[y]) else x
+            options["errorbar"] = self._interval_of(table, value, interval)
         # On a logarithmic axis seaborn would show means, and their intervals, of logarithms.
         scales = {"xscale": ax.get_xscale(), "yscale": ax.get_yscale()}
         # To set a scale again would take the names of categories away.
         scales = {name: scale for name, scale in scales.items() if scale != "linear"}
         ax.set(**dict.fromkeys(scales, "linear"))
-        plot(table, x=x, y=y, ax=ax, **options)
+        plot(shown, x=x, y=y, ax=ax, **options)
         ax.set(**scales)
         self.label(ax, x=x, y=y)
+
+    def _interval_of(
+        self, table: pd.DataFrame, value: str, ends: tuple[str, str] | None
+    ) -> Callable[[pd.Series], tuple[float, float]]:
+        """What seaborn asks for the interval of a place: computed, or as the table has it."""
+        if not ends:
+            limits = self.column(value).limits
+            return lambda values: tuple(np.clip(self.interval(values), *limits))
+        low = np.minimum(table[ends[0]].astype(float), table[value])
+        high = np.maximum(table[ends[1]].astype(float), table[value])
+        return lambda values: (low[values.index[0]], high[values.index[0]])
 
     def label(self, ax: Axes, *, x: str, y: str) -> None:
         """Name axes after the columns that they show; shares are in percent."""
@@ -265,12 +286,15 @@ class Sheet:
             marks = joined(list(self._intervals))
             facts.append(
                 f"{marks if facts else marks.capitalize()}: {percent(self.confidence_level)} "
-                "intervals of the mean over seeds"
+                f"intervals{self.intervals_of}"
             )
         # Not at the spaces that glue a number to its unit.
         lines = [*self.shows.splitlines(), " · ".join(facts)]
         subtitle = "\n".join(_wrapped(line) for line in lines if line)
         style.frame(figure, title=self.title, subtitle=subtitle, **self.labels)
+        _, bottom, _, height = figure.get_layout_engine().get()["rect"]
+        for legend in figure.legends:  # above what stands at the foot
+            legend.set_bbox_to_anchor((0, bottom, 1, height), transform=figure.transFigure)
         return Drawing(figure, self.title, sentence, alt)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from depthlens import ledger
-from depthlens.chapters.difficulty import claims
-from depthlens.chapters.difficulty.tables import Run
+from depthlens.chapters.difficulty import contents
+from depthlens.chapters.difficulty.run import Run, Runs
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.stages.runs import read_runs
 
@@ -59,12 +59,13 @@ def run(
     findings = []
     for runs in groups.values():
         try:
-            findings += claims.evaluate(
-                sorted(runs, key=lambda found: found.seed),
+            pooled = Runs(
+                runs=sorted(runs, key=lambda found: found.seed),
                 confidence_level=cfg["confidence_level"],
                 bootstrap_samples=cfg["bootstrap_samples"],
                 bootstrap_seed=cfg["bootstrap_seed"],
             )
         except ValueError as error:
             raise ArtifactError(f"{error}; run them again") from None
+        findings += contents.findings(pooled)
     ledger.write(output, findings)

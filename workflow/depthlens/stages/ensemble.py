@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from depthlens.chapters.difficulty import ensemble_figures
+from depthlens.chapters.difficulty import contents
 from depthlens.stages.figures import write
 from depthlens.stages.runs import read_ensemble, unconverged
 
@@ -18,7 +18,7 @@ def run(
     output: Path,
     cfg: dict,
 ) -> None:
-    """Write every figure of `ENSEMBLE_FIGURES` as SVG and PNG, and what is to be said about them.
+    """Write every figure of them as SVG and PNG, and what is to be said about them.
 
     Parameters
     ----------
@@ -39,11 +39,9 @@ def run(
     ArtifactError
         If a table is missing, damaged, or does not belong to the others.
     """
-    material = ensemble_figures.EnsembleMaterial(
-        ensemble=read_ensemble(
-            card=card, reliability=reliability, train=train_images, test=test_images
-        ),
-        confidence_level=cfg["confidence_level"],
-        note=unconverged(convergence),
+    ensemble = read_ensemble(
+        card=card, reliability=reliability, train=train_images, test=test_images
     )
-    write(ensemble_figures.draw(material), Path(output), dpi=cfg["dpi"])
+    things = {"ensemble": ensemble, "level": cfg["confidence_level"]}
+    drawn = contents.drawings(things, note=unconverged(convergence))
+    write(drawn, Path(output), dpi=cfg["dpi"])

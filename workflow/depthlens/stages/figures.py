@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from depthlens import tables
-from depthlens.chapters.difficulty import figures as difficulty
+from depthlens.chapters.difficulty import contents
 from depthlens.errors import ArtifactError
 from depthlens.figures import style
 from depthlens.figures.style import Drawing
@@ -64,15 +64,15 @@ def run(
     train = tables.read_images(train_images)
     if train.classes != results.classes:
         raise ArtifactError(f"{depth}: not about the classes of {train_images}; run it again")
-    material = difficulty.Material(
-        run=results,
+    things = contents.of_run(
+        results,
         train=train,
         test=read_images_of(results, test_images, depth=depth),
         history=curves,
         gallery_images=cfg["gallery_images"],
-        confidence_level=cfg["confidence_level"],
+        level=cfg["confidence_level"],
     )
-    write(difficulty.draw(material), Path(output), dpi=cfg["dpi"])
+    write(contents.drawings(things, note=results.warning), Path(output), dpi=cfg["dpi"])
 
 
 def write(drawings: Iterable[tuple[str, Drawing]], folder: Path, *, dpi: int) -> None:

@@ -10,13 +10,7 @@ import yaml
 
 from depthlens import ledger, tables
 from depthlens.chapters.contents import CHAPTERS
-from depthlens.chapters.difficulty import (
-    ENSEMBLE_FIGURES,
-    ensemble_section,
-    run_figures,
-)
-from depthlens.chapters.difficulty.section import scores_table, section
-from depthlens.chapters.difficulty.summary import headline, numbers, plain
+from depthlens.chapters.difficulty import contents, page
 from depthlens.errors import ArtifactError
 from depthlens.prose import count, joined, number
 from depthlens.report import machine
@@ -104,12 +98,12 @@ def run(
     """
     same_length(figures=figures, depth=depth, history=history, images=images)
     findings = ledger.read(claims)
-    level = {"confidence_level": config["figures"]["confidence_level"]}
+    level = config["figures"]["confidence_level"]
     asked = [
-        (path, run_figures(trained=epochs is not None, train_studied=bool(train_depth)))
+        (path, contents.run_figures(trained=epochs is not None, train_studied=bool(train_depth)))
         for path, epochs in zip(figures, history, strict=True)
     ]
-    asked += [(ensemble.figures, ENSEMBLE_FIGURES) for ensemble in ensembles]
+    asked += [(ensemble.figures, contents.ensemble_figures()) for ensemble in ensembles]
     drawn_figures = pictures(asked)
     sections, found, warned = [], [], {}
     benchmarks: dict[Path, str] = {}
@@ -124,8 +118,9 @@ def run(
     for index, (paths, of_run) in enumerate(runs):
         test = read_images_of(of_run, images[index], depth=paths["depth"])
         epochs = history[index] and tables.read(history[index], ["epoch"]).to_pandas()
-        sections.append(section(of_run, test, epochs, drawn_figures[index], **level))
-        found.append(numbers(of_run, test.factors, **level))
+        drawn = drawn_figures[index]
+        sections.append(page.run_section(of_run, test, epochs, drawn, level=level))
+        found.append(page.run_numbers(of_run, test, level=level))
         warned.setdefault((of_run.dataset, of_run.model), []).append(paths["convergence"])
         benchmarks[Path(images[index]).parent / "benchmarks"] = of_run.dataset
         folder = Path(paths["probes"]).parent / "benchmarks"
@@ -137,22 +132,22 @@ def run(
             card=paths.card, reliability=paths.reliability, train=paths.train, test=paths.test
         )
         warning = unconverged(warned.get((ensemble.dataset, ensemble.model), []))
-        together.append(ensemble_section.section(ensemble, drawn, warning=warning))
-        of_ensembles.append(ensemble_section.numbers(ensemble, **level))
+        together.append(page.ensemble_section(ensemble, drawn, warning=warning, level=level))
+        of_ensembles.append(page.ensemble_numbers(ensemble, level=level))
 
-    page = Page(
+    whole = Page(
         title=_TITLE,
         probes=joined(list(np.atleast_1d(config["activations"]["probes"]))),
         n_neighbors=config["knn"]["n_neighbors"],
         metric=config["knn"]["metric"],
         ensembles=together,
         runs=sections,
-        scores=scores_table(),
+        scores=page.scores_table(),
         claims=claims_table(findings),
         chapters=CHAPTERS,
         config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
     )
-    html = render(page)
+    html = render(whole)
     made_with = [
         _durations(benchmarks),
         _pairs("table-versions", "Versions", ("package", "version"), machine.versions()),
@@ -161,13 +156,10 @@ def run(
     tables.write_json(
         output_json,
         {
-            "headline": headline(found),
+            "headline": page.headline(found),
             "runs": found,
             "ensembles": of_ensembles,
-            "claims": [
-                {name: plain(value) for name, value in dataclasses.asdict(finding).items()}
-                for finding in findings
-            ],
+            "claims": [page.plain(dataclasses.asdict(finding)) for finding in findings],
         },
     )
     tables.write_text(output_html.with_name("machine.html"), render_machine(_MADE_WITH, made_with))

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from depthlens import tables
-from depthlens.chapters.difficulty.ensemble import CARD, RELIABILITY, Ensemble
-from depthlens.chapters.difficulty.tables import Run, Split
+from depthlens.chapters.difficulty.card import CARD, RELIABILITY, Ensemble
+from depthlens.chapters.difficulty.run import Run, Split
 from depthlens.errors import ArtifactError, StudyError
 
 _DEPTH_COLUMNS = ("example_id", "label", "prediction", "confidence", "correct", "depth")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from depthlens import ledger, tables
-from depthlens.chapters import answers
+from depthlens.chapters import answers, page_tables
 from depthlens.report.page import Cell, Table
 from depthlens.stages.figures import write
 
@@ -45,7 +45,7 @@ def run(
     level = {"confidence_level": confidence_level}
     ledger.write(claims, answers.findings(asked, found, **level))
     write(answers.drawings(asked, found, **level), Path(output), dpi=dpi)
-    shown = [_as_json(table) for table in answers.report_tables(asked, found, **level)]
+    shown = [_as_json(table) for table in page_tables.report_tables(asked, found, **level)]
     tables.write_json(contents, shown)
 
 

@@ -1,1 +1,4 @@
-"""One module a sweep: what a job of it does. Figures and claims are elsewhere."""
+"""One module a sweep, whose `experiment` makes the tables of one cell; they know no figures.
+
+It is given training and test images by dataset; `progress` wraps the batches of an epoch.
+"""

@@ -55,9 +55,7 @@ def hardness(
     train: Images,
     test: Images,
     *,
-    recipe: trial.Recipe,
-    n_neighbors: int,
-    early_epoch: int,
+    settings: Mapping,
     seed: int,
     progress: loop.Progress,
 ) -> NDArray[np.float64]:
@@ -67,16 +65,37 @@ def hardness(
     ----------
     score : str
         A column of `trial.scores` that needs no gradients of the images.
+    settings : mapping
+        `recipe`, `n_neighbors`, `early_epoch`.
 
     Returns
     -------
     float array, shape (n_train,)
         The score, with its sign turned where smaller values are harder.
     """
-    trained = trial.fit(train, test, recipe=recipe, seed=seed, progress=progress)
-    (seen,) = trial.see(trained.network, train, n_neighbors=n_neighbors)
-    scores = trial.scores(trained, train, seen, early_epoch=early_epoch)
+    how = trial.Recipe.of(settings["recipe"])
+    trained = trial.fit(train, test, recipe=how, seed=seed, progress=progress)
+    (seen,) = trial.see(trained.network, train, n_neighbors=settings["n_neighbors"])
+    scores = trial.scores(trained, train, seen, early_epoch=settings["early_epoch"])
     return BY_NAME[score].harder * scores[score].to_numpy(np.float64)
+
+
+def order_by(
+    score: str,
+    train: Images,
+    test: Images,
+    *,
+    settings: Mapping,
+    seed: int,
+    progress: loop.Progress,
+) -> Rows:
+    """Rows of the training images from the easiest to the hardest by a score, or by lot."""
+    if score == RANDOM:
+        found = generator_of(seed, "lot").random(len(train.labels))
+    else:
+        own = seed_of(seed, "scores")
+        found = hardness(score, train, test, settings=settings, seed=own, progress=progress)
+    return ranked(found, generator_of(seed, "ties"))
 
 
 def ranked(hardness: NDArray[np.floating], generator: np.random.Generator) -> Rows:

@@ -41,15 +41,11 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping
-        Training and test images by dataset.
     cell : mapping
         `dataset` and `seed`.
     settings : mapping
         `recipe`, `n_neighbors`, `exit_loss_weights` (of the last head, of each earlier one) and
         `entropy`, nats.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------

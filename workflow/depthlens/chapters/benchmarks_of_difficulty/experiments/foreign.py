@@ -33,14 +33,10 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping
-        Training and test images by dataset.
     cell : mapping
         `dataset`, `seed`, and `other`: another dataset, absent where there is none.
     settings : mapping
         `recipe`, `n_neighbors` and `held_out_classes`.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------

@@ -33,14 +33,11 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping of dataset to (train, test)
     cell : mapping
         `dataset`, `seed`.
     settings : mapping
         `recipe`, `n_neighbors`, `early_epoch`; `files`, by dataset a mapping with the paths
         `counts` and `labels`, either of which may be None.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------

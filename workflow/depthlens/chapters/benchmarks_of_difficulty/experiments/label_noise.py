@@ -30,13 +30,10 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping of dataset to (train, test)
     cell : mapping
         `dataset`, `kind`, `rate`, `seed`.
     settings : mapping
         `recipe`, `n_neighbors`, `early_epoch`.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------

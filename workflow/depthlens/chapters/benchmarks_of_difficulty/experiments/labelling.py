@@ -38,13 +38,10 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping of dataset to (train, test)
     cell : mapping
         `dataset`, `strategy`, `seed`.
     settings : mapping
         `recipe`, `n_neighbors`.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------

@@ -39,13 +39,10 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping of dataset to (train, test)
     cell : mapping
         `dataset`, `order`, `seed`.
     settings : mapping
         `recipe`, `n_neighbors`, `early_epoch`.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------
@@ -61,20 +58,8 @@ def experiment(
     recipe, seed = trial.Recipe.of(settings["recipe"]), cell["seed"]
     train, test = choices.sets_of(images, cell=cell, recipe=settings["recipe"])
     n_images = len(train.labels)
-    if cell["order"] in (EASY_TO_HARD, HARD_TO_EASY):
-        hardness = choices.hardness(
-            "depth",
-            train,
-            test,
-            recipe=recipe,
-            n_neighbors=settings["n_neighbors"],
-            early_epoch=settings["early_epoch"],
-            seed=choices.seed_of(seed, "scores"),
-            progress=progress,
-        )
-    else:
-        hardness = choices.generator_of(seed, "lot").random(n_images)
-    order = choices.ranked(hardness, choices.generator_of(seed, "ties"))
+    score = "depth" if cell["order"] in (EASY_TO_HARD, HARD_TO_EASY) else RANDOM
+    order = choices.order_by(score, train, test, settings=settings, seed=seed, progress=progress)
     if cell["order"] == HARD_TO_EASY:
         order = order[::-1]
     order = choices.in_turn(order, train.labels)

@@ -32,13 +32,10 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping of dataset to (train, test)
     cell : mapping
         `dataset`, `architecture`, `seed`: of the weights and of the order of the images.
     settings : mapping
         `recipe`, whose architecture is replaced by the cell's; `n_neighbors`, `early_epoch`.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------

@@ -44,13 +44,10 @@ def experiment(
 
     Parameters
     ----------
-    images : mapping of dataset to (train, test)
     cell : mapping
         `dataset`, `score`, `seed`; the score "random" chooses by lot and also trains on all images.
     settings : mapping
         `recipe`, `n_neighbors`, `early_epoch`, `shares`.
-    progress : callable
-        Wraps the batches of an epoch.
 
     Returns
     -------
@@ -65,20 +62,7 @@ def experiment(
     """
     recipe, seed, score = trial.Recipe.of(settings["recipe"]), cell["seed"], cell["score"]
     train, test = choices.sets_of(images, cell=cell, recipe=settings["recipe"])
-    if score == RANDOM:
-        hardness = choices.generator_of(seed, "lot").random(len(train.labels))
-    else:
-        hardness = choices.hardness(
-            score,
-            train,
-            test,
-            recipe=recipe,
-            n_neighbors=settings["n_neighbors"],
-            early_epoch=settings["early_epoch"],
-            seed=choices.seed_of(seed, "scores"),
-            progress=progress,
-        )
-    order = choices.ranked(hardness, choices.generator_of(seed, "ties"))
+    order = choices.order_by(score, train, test, settings=settings, seed=seed, progress=progress)
     n_steps = choices.number_of_steps(len(train.labels), recipe)
     rows = []
     for choice in made_choices(settings["shares"], by_lot=score == RANDOM):

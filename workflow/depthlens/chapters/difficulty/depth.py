@@ -1,0 +1,269 @@
+"""Where do images settle, and is the network right on what settles early?"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from depthlens import intervals
+from depthlens.chapters.difficulty import words
+from depthlens.chapters.section import Section
+from depthlens.figures import style
+from depthlens.figures.sheet import Column
+from depthlens.ledger import NotTestableError
+from depthlens.prose import count, joined, number, percent
+
+_LAST_TWO = (
+    "the last two depths that can occur (a depth whose probe equals the one before it cannot)"
+)
+
+section = Section(
+    __name__,
+    title="Prediction depth",
+    text="An image has the depth of the first probe from which every later one's nearest "
+    "neighbours agree with the network.",
+    columns=words.COLUMNS
+    | {
+        "low": words.LOW_SHARE,
+        "high": words.HIGH_SHARE,
+        "relative_depth": Column("relative depth", words.two_digits),
+        "settled_at": Column("settled at"),
+        "possible": Column("can occur", {True: "yes", False: "no"}.__getitem__),
+    },
+)
+
+
+@section.derived
+def depths(run, level):
+    """One row a depth: n, correct, accuracy and share with their intervals, possible."""
+    depth = run.examples["depth"]
+    table = pd.DataFrame({"settled_at": run.depth_names, "possible": run.possible})
+    table.insert(0, "depth", table.index)
+    table["n"] = np.bincount(depth, minlength=run.n_depths)
+    table["correct"] = np.bincount(depth[run.examples["correct"]], minlength=run.n_depths)
+    for share, part, whole, low, high in (
+        ("accuracy", "correct", table["n"], "low", "high"),
+        ("share", "n", len(depth), "share_low", "share_high"),
+    ):
+        table[share] = table[part] / whole
+        table[low], table[high] = intervals.wilson(table[part], whole, confidence_level=level)
+    return table
+
+
+@section.claim(
+    "The deeper an image, the less accurate the network is on it.",
+    source=words.PAPER,
+    measure="Spearman correlation between depth and the network's accuracy at that depth, over "
+    f"depths with at least {words.FEW} test images",
+    over_seeds=False,
+    at_most=-0.9,
+)
+def accuracy_falls_with_depth(runs):
+    per_depth = runs.counts.sum(axis=(1, 2))
+    depths = np.flatnonzero(per_depth >= words.FEW)
+    if len(depths) < 3:
+        raise NotTestableError(
+            f"fewer than 3 depths have {words.FEW} test images or more ({len(depths)} do)"
+        )
+
+    # The depths stay those of the whole sample, so that every resample measures the same thing.
+    def correlation(times):
+        tally = runs.tally(times)[depths]
+        n = tally.sum(axis=(1, 2))
+        if not n.all():
+            return np.nan
+        accuracy = stats.rankdata(tally[:, 1].sum(axis=1) / n)
+        if np.ptp(accuracy) == 0:
+            return np.nan
+        return float(np.corrcoef(np.arange(len(depths)), accuracy)[0, 1])
+
+    same = "the accuracy is the same at every depth"
+    return runs.estimate(correlation, n=per_depth[depths].sum(), undefined=same)
+
+
+@section.claim(
+    "Images of depth 0 are almost always classified correctly.",
+    source=words.PAPER,
+    measure="accuracy of the network on test images of depth 0",
+    over_seeds=False,
+    at_least=0.95,
+)
+def shallowest_are_right(runs):
+    return runs.share(*right_at(runs, [0]))
+
+
+@section.claim(
+    "Images of the last two depths are mostly misclassified.",
+    source=words.PAPER,
+    measure=f"accuracy of the network on test images of {_LAST_TWO}",
+    over_seeds=False,
+    at_most=0.5,
+)
+def deepest_are_wrong(runs):
+    return runs.share(*right_at(runs, runs.possible[-2:]))
+
+
+@section.claim(
+    "The ellipse is the hardest class.",
+    source=words.COURSE,
+    measure="mean depth of the ellipses minus the largest mean depth of another class",
+    over_seeds=False,
+    above=0,
+)
+def ellipse_is_hardest(runs):
+    classes = runs.first.classes
+    if "ellipse" not in classes:
+        raise NotTestableError("the dataset has no class called ellipse")
+    ellipse = classes.index("ellipse")
+
+    def gap(times):
+        per_class = runs.tally(times).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean_depth = np.arange(len(per_class)) @ per_class / per_class.sum(axis=0)
+        others = np.delete(mean_depth, ellipse)
+        others = others[~np.isnan(others)]
+        return float(mean_depth[ellipse] - others.max()) if len(others) else np.nan
+
+    none = "the test set has no ellipse, or nothing but ellipses"
+    return runs.estimate(gap, n=runs.counts.sum(), undefined=none)
+
+
+@section.claim(
+    "More than a quarter of the images are settled at the input.",
+    source=words.COURSE,
+    measure="share of test images of depth 0",
+    over_seeds=False,
+    above=0.25,
+)
+def quarter_settled_at_input(runs):
+    if runs.first.probe_names[0] != "input":
+        raise NotTestableError("the input is not probed")
+    return runs.share(runs.counts[0].sum(), runs.counts.sum())
+
+
+@section.claim(
+    "Deep images are 5 to 20 times as likely to be misclassified as shallow ones.",
+    source=words.COURSE,
+    measure=f"error rate on test images of {_LAST_TWO}, divided by that on images of the first two",
+    over_seeds=False,
+    at_least=5,
+    at_most=20,
+)
+def deep_fail_more_often(runs):
+    shallow, deep = runs.possible[:2], runs.possible[-2:]
+    if set(shallow) & set(deep):
+        raise NotTestableError("too few depths can occur to tell deep from shallow")
+    n = right_at(runs, shallow)[1] + right_at(runs, deep)[1]
+
+    def ratio(times):
+        tally = runs.tally(times)
+        images = [tally[at].sum() for at in (shallow, deep)]
+        if not all(images):
+            return np.nan
+        shallow_error, deep_error = (
+            1 - tally[at, 1].sum() / of for at, of in zip((shallow, deep), images, strict=True)
+        )
+        if not shallow_error:
+            return np.inf if deep_error else np.nan
+        return float(deep_error / shallow_error)
+
+    none = f"no test image of {_named(shallow)} is misclassified"
+    return runs.estimate(ratio, n=n, undefined=none)
+
+
+def right_at(runs, depths):
+    """Test images of these depths that the network is right on, and all of them."""
+    right, n = runs.counts[depths, 1].sum(), runs.counts[depths].sum()
+    if not n:
+        raise NotTestableError(f"no test image has {_named(depths)}")
+    return right, n
+
+
+def _named(depths):
+    return ("depth " if len(depths) == 1 else "a depth of ") + " or ".join(map(str, depths))
+
+
+@section.figure(
+    "Where the network's answer settles",
+    shows="Prediction depth, images at each depth above its bar",
+    alt="A bar chart of the share of test images at each depth, in two colours: the network is "
+    "right, or wrong.",
+)
+def depth_histogram(sheet, run, depths):
+    ax, images = sheet.axes(3.6), run.examples
+    sheet.intervals_of = " (Wilson)"
+    sheet.bars(
+        ax, depths, "depth", "share",
+        interval=("share_low", "share_high"), color=style.WRONG, label="network is wrong",
+    )  # fmt: skip
+    right = depths.assign(share=depths["correct"] / len(images))
+    sheet.bars(
+        ax, right, "depth", "share", errorbar=None, color=style.RIGHT, label="network is right"
+    )
+    ax.legend()
+    top = depths["share_high"].max()
+    for row in depths[depths["possible"]].itertuples():
+        height = row.share_high * bool(row.n) + 0.02 * top
+        ax.text(row.depth, height, count(row.n), ha="center", va="bottom", fontsize=8.5)
+    ax.set_ylim(0, top * 1.13)
+    words.depth_axis(sheet.figure, ax, run)
+    sheet.facts.append(f"n = {count(len(images))} test images")
+    return sentence(run, depths)
+
+
+def sentence(run, depths):
+    """Where images settle, and how often the network is right there."""
+    (first, last), n = (depths.iloc[[0]], depths.iloc[run.last_two]), len(run.examples)
+
+    def right(part):
+        of = part["n"].sum()
+        return f" (the network is right on {percent(part['correct'].sum() / of, 1)})" if of else ""
+
+    never = [
+        f"depth {depth} cannot occur, as {run.probe_names[depth]} equals its predecessor"
+        for depth in np.flatnonzero(~run.possible)
+    ]
+    return (
+        f"Of {count(n)} test images {percent(first['n'].sum() / n, 1)} are settled at "
+        f"{run.first_probe}{right(first)} and {percent(last['n'].sum() / n, 1)} only at the last "
+        f"two depths{right(last)}; the mean depth is {number(run.examples['depth'].mean())} of "
+        f"{run.n_depths - 1}{'; ' * bool(never)}{joined(never)}."
+    )
+
+
+@section.figure(
+    "Accuracy on early and on late settled images",
+    shows="Accuracy of the network at each depth · dashed: on all images · hollow: fewer than "
+    f"{words.FEW} images",
+    alt="A line chart of the network's accuracy at each depth.",
+)
+def accuracy_by_depth(sheet, run, depths):
+    ax, there = sheet.axes(3.6), depths[depths["n"] > 0]
+    overall = float(run.examples["correct"].mean())
+    ax.axhline(overall, color=style.MUTED, linewidth=1, linestyle="--", zorder=1)
+    sheet.intervals_of = " (Wilson)"
+    sheet.lines(
+        ax, there, "depth", "accuracy",
+        interval=("low", "high"), err_style="bars", color=style.RIGHT, markersize=7,
+    )  # fmt: skip
+    few = there[there["n"] < words.FEW]
+    ax.scatter(few["depth"], few["accuracy"], s=46, c="white", edgecolor=style.RIGHT, zorder=4)
+    words.depth_axis(sheet.figure, ax, run)
+    words.numbers_above(ax, there["depth"], there["n"])
+    sheet.facts.append(f"n = {count(len(run.examples))} test images")
+    enough = there[there["n"] >= words.FEW]
+    shown = enough if len(enough) else there
+    ends = dict(zip(shown["depth"], shown["accuracy"], strict=True))
+    said = [f"{percent(ends[d], 1)} at depth {d}" for d in dict.fromkeys([min(ends), max(ends)])]
+    return (
+        f"The network is right on {percent(overall, 1)} of all images: {joined(said)}, the "
+        "shallowest and the deepest with enough images."
+    )
+
+
+section.table(
+    "depths",
+    "Depths: the probe from which all later ones agree with the network",
+    lambda run, depths: depths.assign(relative_depth=depths["depth"] / len(run.probes)),
+    keys=("depth", "relative_depth", "settled_at"),
+    values=("n", "share", "accuracy", "low", "high", "possible"),
+)
