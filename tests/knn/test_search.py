@@ -23,9 +23,12 @@ ROWS_AT_ONCE = [6, 20, 64, 10**6]
 TINIEST = 2.0**-149
 
 
-@pytest.fixture(scope="module", autouse=True, params=["symmetric", "one-sided"])
+@pytest.fixture(scope="module", params=["symmetric", "one-sided"])
 def sides(request):
-    """Leave-one-out with each product made once and made twice: long and short points differ."""
+    """Leave-one-out with each product made once and made twice: long and short points differ.
+
+    For tests in which references ask about themselves; others never come near it.
+    """
     least = 0 if request.param == "symmetric" else 10**9
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep, "_SYMMETRIC_POINT_BYTES", least)
@@ -135,6 +138,7 @@ def test_distances_and_votes_are_those_of_scikit_learn(precision, dims, k):
     np.testing.assert_array_equal(vote(labels[found.rows]), classifier.predict(double[0]))
 
 
+@pytest.mark.usefixtures("sides")
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_leave_one_out_neighbours_are_those_of_scikit_learn(precision):
     points = normal(200, 50)
@@ -203,6 +207,7 @@ def test_query_is_never_its_own_neighbour(case, data, precision, rows):
     assert_same_neighbours(found, expected)
 
 
+@pytest.mark.usefixtures("sides")
 @settings(max_examples=60, deadline=None)
 @given(
     clouds(least=2, most=50), st.data(), st.sampled_from(PRECISIONS), st.sampled_from(ROWS_AT_ONCE)
@@ -260,6 +265,7 @@ def test_half_of_the_products_among_the_references_are_enough(monkeypatch, sides
         assert sum(products) <= half if sides == "symmetric" else sum(products) == 150 * 159
 
 
+@pytest.mark.usefixtures("sides")
 def test_a_twin_of_the_query_is_its_neighbour():
     points = Array(np.array([[0.0], [0.0], [5.0]], np.float32))
     found = search(points, points, 1, exclude_self=True)
@@ -415,6 +421,7 @@ def test_narrow_clusters_far_from_each_other_and_from_the_origin(precision):
     assert_same_neighbours(found, reference.nearest(queries, references, 7))
 
 
+@pytest.mark.usefixtures("sides")
 @pytest.mark.parametrize("exclude_self", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_binary_points_with_masses_of_ties(precision, exclude_self):
@@ -426,6 +433,7 @@ def test_binary_points_with_masses_of_ties(precision, exclude_self):
     assert found.proven["float64"] > 0  # where more tie for rank k than a shortlist holds
 
 
+@pytest.mark.usefixtures("sides")
 @pytest.mark.parametrize("exclude_self", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("k", [1, 3, 20])
@@ -502,6 +510,7 @@ def test_a_query_that_overflows_has_the_neighbours_that_it_has(precision, n, exc
     assert_same_neighbours(found, reference.nearest(queries, references, 2, **ids))
 
 
+@pytest.mark.usefixtures("sides")
 def test_few_references_need_no_proof_beyond_the_first_screen():
     points = Array(normal(15, 4))
     found = search(points, points, 5, exclude_self=True, precision="bfloat16")
@@ -511,6 +520,7 @@ def test_few_references_need_no_proof_beyond_the_first_screen():
 # What is refused
 
 
+@pytest.mark.usefixtures("sides")
 @pytest.mark.parametrize(("exclude_self", "k"), [(False, 11), (True, 10)])
 def test_too_few_references_are_refused(exclude_self, k):
     points = Array(normal(10, 2))
@@ -610,6 +620,7 @@ def test_what_torch_may_shorten_changes_nothing_and_is_as_before_afterwards(allo
     assert_same_neighbours(found, expected)
 
 
+@pytest.mark.usefixtures("sides")
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_inputs_are_not_changed(precision):
     for kind in sorted(KINDS):
@@ -620,6 +631,7 @@ def test_inputs_are_not_changed(precision):
         np.testing.assert_array_equal(points, before)
 
 
+@pytest.mark.usefixtures("sides")
 @pytest.mark.parametrize("memory", [2e4, 1e5, 1e9])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_progress_rises_to_all_that_there_is_to_do(memory, precision):

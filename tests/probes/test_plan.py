@@ -1,6 +1,7 @@
 """Which points of a network are probed."""
 
 import sys
+from functools import cache
 
 import pytest
 import torch
@@ -18,6 +19,11 @@ ELEVEN = [
 @pytest.fixture(scope="module")
 def resnet18():
     return networks.build("resnet18", n_classes=6, seed=0)
+
+
+@cache
+def built(architecture: str) -> torch.nn.Module:
+    return networks.build(architecture, n_classes=6, seed=0)
 
 
 def planned(network, probes, size=32) -> list[Probe]:
@@ -175,8 +181,7 @@ def test_a_network_that_needs_numbers_to_be_made_has_an_outline(architecture):
 )
 def test_features_are_the_deepest_probe_before_the_last_layer(architecture, probes, expected):
     assert outline(architecture, probes).features == expected
-    network = networks.build(architecture, n_classes=6, seed=0)
-    assert feature_probe(planned(network, probes)) == expected
+    assert feature_probe(planned(built(architecture), probes)) == expected
 
 
 NETWORK = """

@@ -9,7 +9,7 @@ import pytest
 
 from depthlens import KNNClassifier
 from depthlens.depth import prediction_depth
-from depthlens.knn.votes import vote
+from depthlens.knn.votes import count, vote
 
 VECTORS = json.loads((Path(__file__).parent / "prediction_depth.json").read_text("utf-8"))
 
@@ -55,9 +55,9 @@ def test_depth(case):
 
 @cases("votes")
 def test_votes(case):
-    prediction, votes = vote(np.array(case["neighbour_classes"]), case["n_classes"])
-    assert prediction.tolist() == case["prediction"]
-    assert votes.tolist() == case["votes"]
+    classes = np.array(case["neighbour_classes"])
+    assert vote(classes).tolist() == case["prediction"]
+    assert count(classes, case["n_classes"]).tolist() == case["votes"]
     assert [plain_vote(row) for row in case["neighbour_classes"]] == case["prediction"]
 
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ class Chaos:
 
     def __init__(self, folder: Path, *, seed: int):
         self.folder, self.random = folder, random.Random(seed)
-        self.whole = tiny(folder / "undisturbed")
+        self.whole = replace(tiny(folder / "undisturbed"), cold=True)
         self.whole.snakemake()
         reports = yaml.safe_load((self.whole.folder / "config.yaml").read_text())["study"]
         self.manifest_path = Path(reports["reports"]) / "manifest.json"
@@ -145,7 +146,7 @@ class Chaos:
         """A copy of the undisturbed study, for as long as it is needed."""
         folder = Path(tempfile.mkdtemp(dir=parent or self.folder)) / "study"
         try:
-            yield Copy(Path(shutil.copytree(self.whole.folder, folder)))
+            yield replace(self.whole, folder=Path(shutil.copytree(self.whole.folder, folder)))
         finally:
             shutil.rmtree(folder.parent, ignore_errors=True)
 

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from . import warm
+
 REPOSITORY = Path(__file__).parents[2]
 _COPIED = (
     "Snakefile",
@@ -35,6 +37,8 @@ class Copy:
     """A folder with the workflow in it, and how a user types commands there."""
 
     folder: Path
+    cold: bool = False
+    """whether each command is a process from the start, and none of `warm`"""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,9 +47,12 @@ class Copy:
         Compiled modules are kept, as a user's Python does; a machine that tests may be told not to.
         """
         kept = {key: value for key, value in os.environ.items() if key != _NOT_COMPILED}
+        folders = [] if self.cold else [warm.commands()]
         return {
             **kept,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(
+                [*folders, str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
             "PYTHONPATH": str(self.folder / "workflow"),
         }
 
@@ -98,7 +105,7 @@ def tiny(folder: Path) -> Copy:
     copy = copy_repository(folder)
     values = yaml.safe_load((REPOSITORY / "tests/smoke.yaml").read_text())
     values["datasets"]["tiny_shapes"].update(train_examples=60, test_examples=30)
-    values["training"].update(epochs=2, batch_size=30, device="cpu")
+    values["training"].update(epochs=2, batch_size=30, device="cpu", threads=1)
     values["activations"].update(probes=["input", "layer4"], device="cpu")
     values["knn"].update(n_neighbors=3, device="cpu")
     values["figures"].update(gallery_images=4, dpi=50)
@@ -117,14 +124,20 @@ def fresh(tmp_path: Path) -> Copy:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A copy in which tests/smoke.yaml was made the config and a bare `snakemake` has run.
 
-    Made once, however many processes the tests run in; each has a copy of its own.
+    With fewer images, on one thread: two that wait for each other keep a busy machine busy. Made
+    once, however many processes the tests run in; each has a copy of its own.
     """
     base = tmp_path_factory.getbasetemp()
     once = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
     with FileLock(f"{once}.lock"):
         if not once.exists():
             made = copy_repository(once.with_name("unfinished"))
-            shutil.copy2(made.folder / "tests/smoke.yaml", made.folder / "config.yaml")
+            smoke = made.folder / "tests/smoke.yaml"
+            values = yaml.safe_load(smoke.read_text())
+            values["datasets"]["tiny_shapes"].update(train_examples=120, test_examples=60)
+            values["training"].update(threads=1)
+            smoke.write_text(yaml.safe_dump(values, sort_keys=False))
+            shutil.copy2(smoke, made.folder / "config.yaml")
             made.snakemake()
             made.folder.rename(once)
     return Copy(Path(shutil.copytree(once, tmp_path_factory.mktemp("study") / "copy")))

@@ -1,6 +1,7 @@
 """Two runs of the same study are the same study, byte by byte."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ MANIFEST = "reports/smoke/manifest.json"
 
 
 def test_folder_time_zone_hash_seed_and_cores_leave_no_trace(finished, fresh, monkeypatch):
+    fresh = replace(fresh, cold=True)
     config = (finished.folder / "tests/smoke.yaml").read_bytes()
     (fresh.folder / "config.yaml").write_bytes(config)
     monkeypatch.setenv("PYTHONHASHSEED", "4321")

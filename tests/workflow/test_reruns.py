@@ -102,7 +102,7 @@ KEYS = {
     "training.weight_decay": (0.1, {"train"}),
     "training.momentum": (0.8, {"train"}),
     "training.device": ("cpu", {"train"}),
-    "training.threads": (1, {"train"}),
+    "training.threads": (2, {"train"}),
     "training.snapshots": (1, {"train"}),
     "replicates.held_out": (0.4, set()),  # there are none
     "replicates.seed": (2, set()),

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -89,15 +90,26 @@ def _imports(file: Path) -> list[str]:
 def _names_imported(source: bytes) -> list[str]:
     """Names below this package that a source imports: modules, and what may be in them."""
     found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            if node.level or node.module is None:  # it has no module where it has a level
+    for statement in _statements(ast.parse(source)):
+        if isinstance(statement, ast.Import):
+            found += [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            if statement.level or statement.module is None:  # it has no module where it has a level
                 raise _RelativeImportError
-            found.append(node.module)
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
+            found.append(statement.module)
+            found += [f"{statement.module}.{alias.name}" for alias in statement.names]
     return [name.removeprefix("depthlens.") for name in found if name.startswith("depthlens.")]
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """All statements in a block, those of blocks in it included.
+
+    `ast.walk` goes through their expressions, too: ten times as long, in every call of snakemake.
+    """
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for statement in getattr(block, name, ()):
+            yield statement
+            yield from _statements(statement)
 
 
 def _is_module(name: str) -> bool:
