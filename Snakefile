@@ -6,7 +6,7 @@ from snakemake.logging import logger
 from depthlens import plain_yaml
 from depthlens.errors import StudyError
 from depthlens.provenance import checkout, journal
-from depthlens.study import RUN, Study
+from depthlens.study import RUN, Study, drawn
 
 # A --configfile replaces config.yaml; merged, the default study would run as well. Not `configfile:`,
 # by which a key may stand twice, `no` is false and the numbers of --config are texts.
@@ -28,11 +28,6 @@ except StudyError as error:
 
 REPORTS = study.config.study.reports
 FIGURES = study.figures()
-
-
-def drawn(names):
-    """The files of figures: each is drawn twice."""
-    return [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
 
 
 wildcard_constraints:

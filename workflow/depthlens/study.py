@@ -7,7 +7,7 @@ network's probes, which only torchvision knows, are kept in `.snakemake/` once t
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -471,6 +471,11 @@ def _remembered(what: str, asked: Mapping, make: Callable[[], dict]) -> dict:
     if not kept.exists():
         tables.write_json(kept, make())
     return tables.read_json(kept)
+
+
+def drawn(names: Iterable[str]) -> list[str]:
+    """The files of figures: each is drawn twice."""
+    return [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
 
 
 def as_json(value: object) -> str:
