@@ -116,6 +116,25 @@ def test_a_legend_has_every_entry_once_and_no_names_of_columns():
     assert [ax.get_ylabel() for ax in figure.axes] == ["answered right", ""]
 
 
+@pytest.mark.parametrize(
+    "labels", [{}, {"note": "Not converged"}, {"xlabel": "shared", "note": "Not converged"}]
+)
+@pytest.mark.parametrize("ncols", [1, 4])
+def test_a_legend_covers_nothing(labels, ncols):
+    drawn = sheet()
+    drawn.labels |= labels
+    drawn.legend(ncols=ncols)
+    for ax, _, rows in drawn.panels(table(), "size", 3):
+        drawn.lines(ax, rows, "seed", "right", hue="network", style="moved")
+    figure = drawn.drawing("Sentence.", "alt").figure
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    others = [ax.get_tightbbox() for ax in figure.axes]
+    others += [text.get_window_extent() for text in figure.texts]
+    assert len(others) == 2 + 2 + len(labels)
+    assert legend.y0 >= 0 and not any(legend.overlaps(other) for other in others)
+
+
 def test_the_text_below_the_title_says_what_intervals_are():
     drawn = sheet(shows="long " * 40)
     left, right = drawn.axes(3, columns=2)[0]

@@ -278,7 +278,7 @@ class Sheet:
         # Seaborn heads the entries of each role with the name of its column.
         entries = {name: made for name, made in entries.items() if not name.startswith(_HEADING)}
         # Lines so long that dashes are seen beside a marker.
-        options = {"loc": "outside lower center", "ncols": 4, "handlelength": 2.8}
+        options = {"loc": "center", "ncols": 4, "handlelength": 2.8}
         if "handles" not in self._legend:
             options |= {"handles": list(entries.values()), "labels": list(entries)}
         if entries or self._legend:
@@ -294,11 +294,6 @@ class Sheet:
         lines = [*self.shows.splitlines(), " · ".join(facts)]
         subtitle = "\n".join(_wrapped(line) for line in lines if line)
         style.frame(figure, title=self.title, subtitle=subtitle, **self.labels)
-        engine = figure.get_layout_engine()
-        assert engine is not None  # `style.canvas` gives every figure one
-        _, bottom, _, height = engine.get()["rect"]
-        for legend in figure.legends:  # above what stands at the foot
-            legend.set_bbox_to_anchor((0, bottom, 1, height), transform=figure.transFigure)
         return Drawing(figure, self.title, sentence, alt)
 
 

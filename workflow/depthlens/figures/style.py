@@ -145,6 +145,8 @@ def frame(
 ) -> None:
     """Add a title, a line below it, and a warning at the foot; the figure grows by what they need.
 
+    Legends of the figure come to stand between the axes and the warning.
+
     Parameters
     ----------
     figure : Figure
@@ -162,7 +164,10 @@ def frame(
     lines = subtitle.count("\n") + 1
     top = _TITLE_INCHES + _SUBTITLE_INCHES * lines + _MARGIN_INCHES
     foot = _NOTE_INCHES if note else 0.0
-    bottom = foot + (_LABEL_INCHES if xlabel else 0.0)
+    # Constrained layout leaves room for a legend only at the very edge, where the warning is.
+    legends = sum(legend.get_window_extent().height for legend in figure.legends) / figure.dpi
+    legends += _MARGIN_INCHES if figure.legends else 0.0
+    bottom = foot + legends + (_LABEL_INCHES if xlabel else 0.0)
     left = _LABEL_INCHES if ylabel else 0.0
     total = height + top + bottom
     figure.set_size_inches(width, total)
@@ -180,8 +185,10 @@ def frame(
         linespacing=1.35,
     )
     centre: dict[str, Any] = {"ha": "center", "va": "center"}
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0, foot / total, 1, legends / total), figure.transFigure)
     if xlabel:
-        y = (foot + 0.6 * _LABEL_INCHES) / total
+        y = (foot + legends + 0.6 * _LABEL_INCHES) / total
         figure.text(rect[0] + rect[2] / 2, y, xlabel, fontsize=9.5, **centre)
     if ylabel:
         y = rect[1] + rect[3] / 2
