@@ -32,7 +32,11 @@ class Outline(NamedTuple):
         """As nothing but mappings, lists, texts and numbers."""
         return self._asdict() | {
             "sections": [section._asdict() for section in self.sections],
-            "sweeps": [asdict(sweep) for sweep in self.sweeps],
+            # JSON is written with sorted keys, and a cell is named in the order of its own.
+            "sweeps": [
+                asdict(sweep) | {"cells": [[*cell.items()] for cell in sweep.cells]}
+                for sweep in self.sweeps
+            ],
         }
 
     @classmethod
@@ -42,5 +46,8 @@ class Outline(NamedTuple):
             name=kept["name"],
             title=kept["title"],
             sections=[OutlinedSection(**section) for section in kept["sections"]],
-            sweeps=[Sweep(**sweep) for sweep in kept["sweeps"]],
+            sweeps=[
+                Sweep(**sweep | {"cells": [dict(cell) for cell in sweep["cells"]]})
+                for sweep in kept["sweeps"]
+            ],
         )
