@@ -202,7 +202,7 @@ def depth_histogram(sheet, run, depths):
     ax.legend()
     top = depths["share_high"].max()
     for row in depths[depths["possible"]].itertuples():
-        height = row.share_high * bool(row.n) + 0.02 * top
+        height = row.share_high + 0.02 * top
         ax.text(row.depth, height, count(row.n), ha="center", va="bottom", fontsize=8.5)
     ax.set_ylim(0, top * 1.13)
     words.depth_axis(sheet.figure, ax, run)
