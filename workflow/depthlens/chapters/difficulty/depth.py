@@ -191,9 +191,12 @@ def _named(depths):
 def depth_histogram(sheet, run, depths):
     ax, images = sheet.axes(3.6), run.examples
     sheet.intervals_of = " (Wilson)"
+    ends = ["share_low", "share_high"]
+    # Where no image can settle, there is nothing to be unsure of.
+    shown = depths.assign(**depths[ends].where(depths["possible"], 0.0))
     sheet.bars(
-        ax, depths, "depth", "share",
-        interval=("share_low", "share_high"), color=style.WRONG, label="network is wrong",
+        ax, shown, "depth", "share",
+        interval=tuple(ends), color=style.WRONG, label="network is wrong",
     )  # fmt: skip
     right = depths.assign(share=depths["correct"] / len(images))
     sheet.bars(
