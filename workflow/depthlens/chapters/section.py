@@ -175,6 +175,7 @@ class Section:
         measure: str,
         networks: Sequence[str] = (),
         over_seeds: bool = True,
+        printed: str = "",
         **bounds: float,
     ) -> Callable[[Callable], Callable]:
         """Register a function that measures a claim; the claim's id is the function's name.
@@ -191,6 +192,8 @@ class Section:
             Architectures that it is about: it is given their rows only.
         over_seeds : bool
             Whether the value is a mean over seeds, which the measure then says.
+        printed : str
+            What the source printed of the measure, where it printed a number.
         **bounds : float
             Of the threshold: `above`, `at_least`, `below`, `at_most`.
         """
@@ -204,6 +207,7 @@ class Section:
                 source=source,
                 measure=f"{measure}, mean over seeds" if over_seeds else measure,
                 threshold=Threshold(**bounds),
+                printed=printed,
             )
             declared = DeclaredClaim(claim, function, tuple(networks))
             return self._keep(self.claims, id, declared, function)
