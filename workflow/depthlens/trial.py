@@ -275,7 +275,7 @@ def see(
     names = [probe.name for probe in points]
     feature_index = names.index(feature_probe(points))
     sets = [train.images, *(split.images for split in others)]
-    recorded = [_record(network, points, images, dtype, prepare) for images in sets]
+    recorded = [record(network, points, images, dtype, prepare) for images in sets]
     labels, n_classes, k = train.labels, len(train.classes), n_neighbors
     votes: list[list[NDArray[np.number]]] = [[] for _ in sets]
     distances: list[list[NDArray[np.float32]]] = [[] for _ in sets]
@@ -385,7 +385,7 @@ def scores(
     return pd.DataFrame(columns)
 
 
-def _record(
+def record(
     network: nn.Module,
     points: Sequence[Probe],
     images: NDArray[np.uint8],

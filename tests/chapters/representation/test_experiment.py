@@ -8,8 +8,10 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch.nn import functional
 
-from depthlens.chapters.representation.experiments import networks
+from depthlens.chapters.representation.experiments import feature_space, networks
 from depthlens.datasets import shapes
+from depthlens.models import inputs
+from depthlens.models.networks import build
 from depthlens.tables import Images
 
 RANGES = {
@@ -95,31 +97,72 @@ def test_answers_and_losses_are_those_of_the_network(images, monkeypatch):
 
 def test_neighbours_are_those_of_scikit_learn(images, whole, monkeypatch):
     seen = {}
-    keep = networks._features_of
+    keep = feature_space.embedding
 
-    def spy(embedded, found):
-        seen["features"], seen["ids"] = found.features, embedded.example_id
-        return keep(embedded, found)
+    def spy(features, test, embedded, prediction):
+        seen.update(features=features, ids=test.example_id, some=embedded.example_id)
+        return keep(features, test, embedded, prediction)
 
-    monkeypatch.setattr(networks, "_features_of", spy)
+    monkeypatch.setattr(feature_space, "embedding", spy)
     again = made(images)["convnet_embedding"]
-    features = seen["features"]
-    reference = NearestNeighbors(n_neighbors=9, algorithm="brute").fit(features)
-    rows = reference.kneighbors(features, return_distance=False)
-    for place, neighbours in enumerate(again["neighbours"]):
-        others = [row for row in rows[place] if row != place][:8]
-        assert set(neighbours) == set(seen["ids"][others])
-        assert again["example_id"].iloc[place] not in neighbours
-    labels = again.set_index("example_id")["label"]
-    first = again.iloc[0]
-    share = np.mean([labels[n] == first["label"] for n in first["neighbours"]])
-    assert first["purity"] == pytest.approx(share)
+    assert list(seen["features"]) == ["before_relu", "last"]
+    for (name, among), rows in again.groupby(["features", "among"]):
+        ids = seen["ids"] if among == "all" else seen["some"]
+        features = seen["features"][name][np.searchsorted(seen["ids"], ids)]
+        reference = NearestNeighbors(n_neighbors=9, algorithm="brute").fit(features)
+        found = reference.kneighbors(features, return_distance=False)
+        for place, neighbours in enumerate(rows["neighbours"]):
+            others = [row for row in found[place] if row != place][:8]
+            assert set(neighbours) == set(ids[others])
+        labels = rows.set_index("example_id")["label"]
+        first = rows.iloc[0]
+        share = np.mean([labels[n] == first["label"] for n in first["neighbours"]])
+        assert first["purity"] == pytest.approx(share)
+    assert again.groupby(["features", "among"]).size().to_dict() == {
+        ("before_relu", "all"): 120, ("before_relu", "embedded"): 100,
+        ("last", "all"): 120, ("last", "embedded"): 100,
+    }  # fmt: skip
+    # One map: of all images, before the ReLU.
+    assert again["x"].notna().tolist() == [True] * 120 + [False] * 320
+
+
+def test_features_are_those_of_the_network_before_and_behind_its_relu(images):
+    _, test = images["shapes"]
+    network = build("small_convnet", n_classes=6, seed=1, shape=(1, 32, 32)).eval()
+    found = feature_space.features_of(network, test, lambda batch: batch.float() / 255)
+    with torch.inference_mode():
+        hidden = torch.nn.Sequential(*[*network][:9])(
+            torch.tensor(test.images).float() / 255
+        ).numpy()
+    assert hidden.shape == (150, 128) and (hidden < 0).any()
+    np.testing.assert_allclose(found["before_relu"], hidden, rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(found["last"], hidden.clip(0), rtol=2e-3, atol=1e-4)
+    narrow = build("resnet18_narrow", n_classes=6, seed=1, shape=(1, 32, 32))
+    assert list(feature_space.features_of(narrow, test, inputs.prepare({"channels": 1}))) == [
+        "last"
+    ]
+
+
+def test_classes_are_as_far_apart_as_their_means():
+    labels = np.array([0, 0, 1, 2])
+    test = Images(np.arange(4, dtype=np.int32), np.zeros((4, 1, 2, 2)), labels, [*"abc"], {})
+    features = np.array([[0, 0], [0, 2], [3, 5], [0, -3]], np.float32)
+    found = feature_space.distances({"last": features}, test)
+    # The mean of a is (0, 1): b is 3, 4 away, c 4; b and c are (3, 8) apart.
+    assert found.values.tolist() == [
+        ["last", "a", "b", 5.0],
+        ["last", "a", "c", 4.0],
+        ["last", "b", "c", pytest.approx(73**0.5)],
+    ]
 
 
 def test_a_part_of_the_images_has_answers_only(images):
     found = made(images, share=0.25)
     assert set(found["convnet"]["images"]) == {24}
-    assert all(len(found[f"convnet_{name}"]) == 0 for name in ("kernels", "embedding", "pictures"))
+    assert all(
+        len(found[f"convnet_{name}"]) == 0
+        for name in ("kernels", "embedding", "distances", "pictures")
+    )
 
 
 def test_smaller_parts_lie_within_larger_ones_with_classes_in_equal_shares(images):
@@ -141,7 +184,7 @@ def test_pixels_are_those_of_the_dataset(images, whole):
 
 def test_filters_are_there_before_and_after(whole):
     kernels = whole["convnet_kernels"]
-    assert kernels.groupby("moment").size().to_dict() == {"after": 16 * 25, "before": 16 * 25}
+    assert kernels.groupby("moment").size().to_dict() == {"after": 32 * 25, "before": 32 * 25}
     weights = kernels.pivot(index=["filter", "row", "column"], columns="moment", values="weight")
     assert (weights["before"] != weights["after"]).mean() > 0.9
 
@@ -151,4 +194,4 @@ def test_the_same_again(images, whole):
     for name, table in whole.items():
         for column in table:
             for left, right in zip(table[column], again[name][column], strict=True):
-                assert np.array_equal(left, right, equal_nan=column == "depth")
+                assert np.array_equal(left, right, equal_nan=column in ("depth", "x", "y"))

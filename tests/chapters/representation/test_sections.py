@@ -1,12 +1,22 @@
 """What is claimed of networks by their training images, and what figures and tables say of it."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from depthlens.chapters import answers as frame
 from depthlens.chapters import page_tables
-from depthlens.chapters.representation import data_size, depth, embedding, errors, kernels
+from depthlens.chapters.representation import (
+    curves,
+    data_size,
+    depth,
+    embedding,
+    errors,
+    kernels,
+    power_law,
+)
 from depthlens.chapters.representation.contents import CHAPTER
 from depthlens.figures import style
 from depthlens.ledger import NOT_SUPPORTED, SUPPORTED
@@ -66,24 +76,39 @@ def filters(*, smooth: bool, seeds=(1, 2)):
 
 
 def features(*, purity=1.0, of_wrong=0.0, seeds=(1, 2), n=20):
-    """The last two images are wrong."""
+    """The last two images are wrong; before the ReLU, among all, neighbours are half as pure."""
     tables = []
     for seed in seeds:
         label = np.array(DIGITS)[np.arange(n) % 10]
         prediction = label.copy()
         prediction[-2:] = DIGITS[0]
-        tables.append(
-            pd.DataFrame(
-                {
-                    "dataset": "mnist", "architecture": "net", "train_examples": 1600,
-                    "seed": seed, "example_id": np.arange(n), "label": label,
-                    "prediction": prediction, "x": np.arange(n) * 1.0, "y": np.arange(n) * 2.0,
-                    "silhouette": 0.5, "purity": np.where(np.arange(n) < n - 2, purity, of_wrong),
-                    "neighbours": [(np.arange(1, 9) + place) % n for place in range(n)],
-                }
-            )
-        )  # fmt: skip
+        for name, among in (("before_relu", "all"), ("last", "all"), ("last", "embedded")):
+            pure = purity if among == "embedded" else purity / 2
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "dataset": "mnist", "architecture": "net", "train_examples": 1600,
+                        "seed": seed, "example_id": np.arange(n), "label": label,
+                        "prediction": prediction, "x": np.arange(n) * 1.0, "y": np.arange(n) * 2.0,
+                        "features": name, "among": among, "silhouette": 0.5,
+                        "purity": np.where(np.arange(n) < n - 2, pure, of_wrong),
+                        "neighbours": [(np.arange(1, 9) + place) % n for place in range(n)],
+                    }
+                )
+            )  # fmt: skip
     return pd.concat(tables, ignore_index=True)
+
+
+def distances(*, seeds=(1, 2)):
+    """Digits are as far apart as their difference, 4 and 9 by 0.5."""
+    rows = [
+        ("mnist", "net", 1600, seed, name, DIGITS[a], DIGITS[b], 0.5 if (a, b) == (4, 9) else b - a)
+        for seed in seeds
+        for name in ("before_relu", "last")
+        for a, b in itertools.combinations(range(10), 2)
+    ]
+    about = ["dataset", "architecture", "train_examples", "seed"]
+    return pd.DataFrame(rows, columns=[*about, "features", "label", "other", "distance"])
 
 
 def pictures(*, seeds=(1, 2), n=40):
@@ -110,6 +135,7 @@ def tables(**options):
         "": answers(**options),
         "_kernels": filters(smooth=True),
         "_embedding": features(),
+        "_distances": distances(),
         "_pictures": pictures(),
     }
     found = {}
@@ -126,15 +152,41 @@ def findings(section, found):
 
 def test_a_power_law_is_found_again():
     images = np.array([10.0, 100.0, 1000.0])
-    factor, exponent, explained = data_size.fit(images, 3 * images**-0.4)
+    factor, exponent, explained = power_law.fit(images, 3 * images**-0.4)
     assert (factor, exponent, explained) == pytest.approx((3, -0.4, 1))
+
+
+def test_the_printed_points_are_no_third_at_ten_times():
+    """And the page says what they are."""
+    _, exponent, explained = power_law.fit(curves.PRINTED["images"], curves.PRINTED["test_loss"])
+    found = (round(exponent, 3), round(10**exponent, 3), round(explained, 3))
+    assert found == (-0.367, 0.43, 0.955)
+    said = " ".join(power_law.section.explanation)
+    assert "b = −0.367" in said and "R² 0.955" in said and "0.430 at ten times" in said
+    assert curves.PRINTED["images"].max() / curves.PRINTED["images"].min() == 16
+
+
+def test_every_step_to_more_images_is_a_gain_or_not():
+    """Of the printed points by hand: the loss falls least from 30,000 to 60,000."""
+    printed = curves.PRINTED
+    gains = [data_size.smallest_gain(printed, name).iloc[0] for name in data_size.GAINS]
+    assert gains == pytest.approx([0.011274, 0.003267, 0.003732, 0.0007])
+    scores = pd.DataFrame({"seed": [1] * 3, "images": [10, 20, 40], "test_loss": [3.0, 1.0, 1.5]})
+    assert data_size.smallest_gain(scores, "test_loss").tolist() == [-0.5]
+    found = findings(data_size, tables(exponent=-0.5))
+    step = found["every-step-lowers-the-test-loss", "mnist"]
+    assert step.value == pytest.approx(400**-0.5 - 1600**-0.5) and step.verdict == SUPPORTED
+    # Accuracy is the same with all numbers of images.
+    still = found["every-step-raises-the-test-accuracy", "mnist"]
+    assert still.value == 0 and still.verdict == NOT_SUPPORTED
+    assert still.printed == "0.0007"
 
 
 @pytest.mark.parametrize(
     ("exponent", "verdict"), [(-0.5, SUPPORTED), (-0.3, NOT_SUPPORTED), (-0.7, NOT_SUPPORTED)]
 )
 def test_ten_times_the_images_leave_what_the_power_says(exponent, verdict):
-    found = findings(data_size, tables(exponent=exponent))["ten-times-the-data", "mnist"]
+    found = findings(power_law, tables(exponent=exponent))["ten-times-the-data", "mnist"]
     assert found.value == pytest.approx(10**exponent) and found.verdict == verdict
 
 
@@ -150,7 +202,7 @@ def test_claims_about_mnist_are_about_mnist():
 
 
 def test_two_sizes_make_no_law():
-    found = findings(data_size, tables(shares=(0.5, 1.0)))["power-law", "mnist"]
+    found = findings(power_law, tables(shares=(0.5, 1.0)))["power-law", "mnist"]
     assert "fewer than three sizes" in found.verdict
 
 
@@ -206,6 +258,46 @@ def test_purity_is_a_mean_and_wrong_images_have_their_own():
     assert found["wrong-images-lie-among-others", "mnist"].verdict == NOT_SUPPORTED
 
 
+def test_neighbours_among_all_are_judged_before_the_relu():
+    found = findings(embedding, tables())
+    assert found["neighbours-among-all-share-the-label", "mnist"].value == pytest.approx(0.45)
+    without = tables()
+    table = without["convnet_embedding"]
+    without["convnet_embedding"] = table[table["features"] == "last"]
+    judged = findings(embedding, without)["neighbours-among-all-share-the-label", "mnist"]
+    assert judged.verdict.endswith("the last layer is not behind a ReLU")
+
+
+def test_digits_that_lie_close_have_a_place_among_all_pairs():
+    found = findings(embedding, tables())
+    near = found["four-and-nine-lie-close", "mnist"]
+    assert near.value == 1 and near.verdict == SUPPORTED
+    # Nine pairs are 1 apart and one 0.5; those that are 2 apart share the eleventh place.
+    far = found["three-and-five-lie-close", "mnist"]
+    assert far.value == 11 and far.verdict == NOT_SUPPORTED
+    shapes = {**tables(), "convnet_distances": distances().replace(DIGITS, [*"abcdefghij"])}
+    judged = findings(embedding, shapes)["four-and-nine-lie-close", "mnist"]
+    assert "not digits" in judged.verdict
+
+
+def test_printed_points_stand_beside_networks_on_mnist():
+    tables_ = page_tables.report_tables(data_size.section, tables(), **LEVEL)
+    (table,) = tables_
+    texts = [[cell.text for cell in row] for row in table.rows]
+    assert any("as CS 148 printed it" in row and "0.0602" in row for row in texts)
+    (laws,) = page_tables.report_tables(power_law.section, tables(), **LEVEL)
+    assert ["as CS 148 printed it", "−0.367", "0.430", "0.955"] in [
+        [row[place].text for place in (0, 1, 3, 5)] for row in laws.rows
+    ]
+    drawn = dict(frame.drawings(power_law.section, tables(), **LEVEL))["loss_by_images"]
+    of_mnist, of_shapes = drawn.figure.axes
+    hollow = [
+        [line for line in ax.lines if line.get_marker() == "D"] for ax in (of_mnist, of_shapes)
+    ]
+    assert [len(lines) for lines in hollow] == [2, 0]
+    assert hollow[0][0].get_ydata()[-1] == 0.020920
+
+
 def test_depth_by_number_of_images():
     table = answers()
     by_share = table[table["seed"] == 1].groupby("share")["depth"].mean()
@@ -233,11 +325,13 @@ def test_every_section_draws_its_figures_and_tables(options, tmp_path):
         assert all(drawing.sentence.endswith(".") and drawing.alt for drawing in drawn.values())
         for drawing in drawn.values():
             style.save(drawing.figure, tmp_path / "figure", dpi=40)
-        assert page_tables.report_tables(section, tables(**options), **LEVEL)
+        shown = page_tables.report_tables(section, tables(**options), **LEVEL)
+        # One size makes no law.
+        assert shown or (section is power_law.section and options == {"shares": (1.0,)})
 
 
 def test_sentences_say_what_was_found():
-    loss = dict(frame.drawings(data_size.section, tables(exponent=-0.5), **LEVEL))["loss_by_images"]
+    loss = dict(frame.drawings(power_law.section, tables(exponent=-0.5), **LEVEL))["loss_by_images"]
     wrong = dict(frame.drawings(errors.section, tables(wrong=2), **LEVEL))["errors"]
     assert "leave 32\u00a0% of the test loss" in loss.sentence
     assert "5.0\u00a0% of the answers of net on mnist" in wrong.sentence
@@ -251,5 +345,7 @@ def test_cells_of_both_networks_are_asked_for():
     }  # fmt: skip
     convnet, resnet = CHAPTER.sweeps(block)
     assert len(convnet.cells) == 4 and convnet.settings["references"] == 100
-    assert resnet.tables == ("resnet", "resnet_kernels", "resnet_embedding", "resnet_pictures")
+    assert resnet.tables == (
+        "resnet", "resnet_kernels", "resnet_embedding", "resnet_distances", "resnet_pictures",
+    )  # fmt: skip
     assert "dataset" not in resnet.settings["recipe"]

@@ -94,7 +94,7 @@ class VGG16Small(nn.Sequential):
 
 
 class SmallConvNet(nn.Sequential):
-    """Two convolutions of 5×5, 16 and 32 of them, then a hidden layer of 128 units.
+    """Two convolutions of 5×5, 32 filters each, then a hidden layer of 128 units.
 
     Its children, in forward order, are `conv1`, `relu1`, `pool1`, `conv2`, `norm2`, `relu2`,
     `pool2`, `flatten`, `hidden`, `relu3`, `fc`; pooling is the maximum of 2×2, and nothing is
@@ -112,10 +112,10 @@ class SmallConvNet(nn.Sequential):
         rows, columns = (((size - 4) // 2 - 4) // 2 for size in (height, width))
         super().__init__(
             OrderedDict(
-                conv1=nn.Conv2d(channels, 16, 5),
+                conv1=nn.Conv2d(channels, 32, 5),
                 relu1=nn.ReLU(),
                 pool1=nn.MaxPool2d(2),
-                conv2=nn.Conv2d(16, 32, 5, bias=False),
+                conv2=nn.Conv2d(32, 32, 5, bias=False),
                 norm2=nn.BatchNorm2d(32),
                 relu2=nn.ReLU(),
                 pool2=nn.MaxPool2d(2),

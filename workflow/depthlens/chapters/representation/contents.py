@@ -1,7 +1,14 @@
 """The sections of the chapter, in their order."""
 
 from depthlens.chapters.chapter import Chapter
-from depthlens.chapters.representation import data_size, depth, embedding, errors, kernels
+from depthlens.chapters.representation import (
+    data_size,
+    depth,
+    embedding,
+    errors,
+    kernels,
+    power_law,
+)
 
 CHAPTER = Chapter(
     introduction=(
@@ -9,5 +16,7 @@ CHAPTER = Chapter(
         "which classes it confuses, what its last features know, and which images are hard for "
         "it. Every measurement is over several seeds.",
     ),
-    sections=tuple(part.section for part in (data_size, kernels, errors, embedding, depth)),
+    sections=tuple(
+        part.section for part in (data_size, power_law, kernels, errors, embedding, depth)
+    ),
 )

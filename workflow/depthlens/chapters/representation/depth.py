@@ -6,11 +6,11 @@ import seaborn as sns
 
 from depthlens.chapters.representation.networks import COLUMNS, both, sizes
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import plots
 from depthlens.ledger import NotTestableError
 from depthlens.prose import number
 
-COURSE = "course material on prediction depth"
 section = Section(
     __name__,
     title="Through the lens of difficulty",
@@ -47,7 +47,7 @@ def known(values):
 
 @section.claim(
     "The more images a network has learned from, the shallower are test images.",
-    source=COURSE,
+    source=OURS,
     measure="mean depth of the same test images, all training images minus the smallest share",
     below=0,
 )
@@ -58,7 +58,7 @@ def shallower_with_more_images(depths):
 
 @section.claim(
     "It is the same images that are deep, with half of the training images and with all.",
-    source=COURSE,
+    source=OURS,
     measure="rank correlation of depth of the same test images, all training images and the next "
     "smaller share",
     at_least=0.5,

@@ -4,13 +4,13 @@ import seaborn as sns
 
 from depthlens.chapters.representation.networks import (
     COLUMNS,
-    COURSE,
     both,
     first_seed,
     show_images,
     sizes,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import MNIST, OURS
 from depthlens.figures import style
 from depthlens.ledger import NotTestableError
 from depthlens.prose import number, percent, shortened
@@ -18,10 +18,16 @@ from depthlens.prose import number, percent, shortened
 section = Section(
     __name__,
     title="What the penultimate layer knows",
-    text="Features are what the last linear layer sees. t-SNE lays them out in the plane so that "
-    "near images stay near; distances between groups mean nothing. So beside it stands what is "
-    "measured in feature space itself: the share of the eight nearest other test images with the "
-    "same label, and the silhouette, from −1 (nearer to another class) to 1.",
+    text=(
+        "Features are what the last linear layer sees and, where that stands behind a ReLU, the "
+        "same before it: the embedding of CS 148, which figures are of. t-SNE lays all test images "
+        "out in the plane so that near images stay near; distances between groups mean nothing. So "
+        "beside it stands what is measured in feature space itself: the share of the eight nearest "
+        "other test images with the same label, the silhouette, from −1 (nearer to another class) "
+        "to 1, and the distance between the means of two classes.",
+        "The more images neighbours are looked for among, the nearer they are: among all test "
+        "images, as CS 148 does it, and among those that have a depth.",
+    ),
     columns=COLUMNS,
     per="network",
 )
@@ -36,28 +42,100 @@ def embedded(convnet_embedding, resnet_embedding):
 
 
 @section.derived
+def laid_out(embedded):
+    """All test images by the first features of a network: before the ReLU, if there is one."""
+    first = embedded.groupby("network")["features"].transform("first")
+    return embedded[(embedded["features"] == first) & (embedded["among"] == "all")]
+
+
+@section.derived
+def of_some(embedded):
+    """Test images that have a depth, neighbours among these, by what the last layer sees."""
+    return embedded[(embedded["features"] == "last") & (embedded["among"] == "embedded")]
+
+
+@section.derived
+def apart(convnet_distances, resnet_distances):
+    """Distance of the means of two classes, and its place among all pairs of a network."""
+    table = both(convnet_distances, resnet_distances)
+    of_networks = table.groupby(["network", "seed", "features"])["distance"]
+    return table.assign(place=of_networks.rank(method="min"))
+
+
+@section.derived
 def pictures(convnet_pictures, resnet_pictures):
     return both(convnet_pictures, resnet_pictures)
 
 
 @section.claim(
     "Nearest neighbours in feature space share the label.",
-    source=COURSE,
+    source=f"{OURS}: {MNIST}, says it of neighbours among all test images, before the ReLU",
     measure="share of the eight nearest other test images with the image's label",
     at_least=0.99,
 )
-def neighbours_share_the_label(embedded):
-    return embedded.groupby("seed")["purity"].mean()
+def neighbours_share_the_label(of_some):
+    return of_some.groupby("seed")["purity"].mean()
+
+
+def before_relu(table):
+    """The rows of features before the ReLU."""
+    if "before_relu" not in set(table["features"]):
+        raise NotTestableError("the last layer is not behind a ReLU")
+    return table[table["features"] == "before_relu"]
+
+
+@section.claim(
+    "Nearest neighbours among all test images share the label.",
+    source=f"{MNIST}, nearest neighbours",
+    measure="share of the eight nearest of all other test images with the image's label, features "
+    "before the ReLU",
+    printed="all, of 4 images",
+    at_least=0.99,
+)
+def neighbours_among_all_share_the_label(laid_out):
+    return before_relu(laid_out).groupby("seed")["purity"].mean()
+
+
+def near(first, second):
+    """A claim that two digits lie close."""
+    return section.claim(
+        f"Among the digits that lie closest are {first} and {second}.",
+        source=f"{MNIST}, t-SNE",
+        measure="place of the pair among all pairs of classes, by the distance of the means of "
+        "their test images, features before the ReLU",
+        at_most=5,
+    )
+
+
+def place_of(apart, *pair):
+    """Place of a pair of digits by distance, of every seed."""
+    rows = before_relu(apart)
+    # MNIST's classes are called "4 - four".
+    digits = rows["label"].str.split().str[0], rows["other"].str.split().str[0]
+    rows = rows[digits[0].eq(pair[0]) & digits[1].eq(pair[1])]
+    if rows.empty:
+        raise NotTestableError("the classes are not digits")
+    return rows.set_index("seed")["place"]
+
+
+@near(4, 9)
+def four_and_nine_lie_close(apart):
+    return place_of(apart, "4", "9")
+
+
+@near(3, 5)
+def three_and_five_lie_close(apart):
+    return place_of(apart, "3", "5")
 
 
 @section.claim(
     "Images that the network gets wrong lie among images of other classes.",
-    source=COURSE,
+    source=f"{MNIST}, t-SNE",
     measure="share of the neighbours with the label, wrong images minus right ones",
     at_most=-0.3,
 )
-def wrong_images_lie_among_others(embedded):
-    purity = embedded.pivot_table(index="seed", columns="right", values="purity")
+def wrong_images_lie_among_others(of_some):
+    purity = of_some.pivot_table(index="seed", columns="right", values="purity")
     if len(purity.columns) < 2:
         raise NotTestableError("no network had both right and wrong images")
     return purity[False] - purity[True]
@@ -68,10 +146,10 @@ def wrong_images_lie_among_others(embedded):
     shows="Near is alike; distances between groups mean nothing",
     alt="Maps of points coloured by class, wrong ones crossed, a panel a network.",
 )
-def embedding(sheet, embedded):
-    sheet.facts.append(sizes(embedded))
+def embedding(sheet, laid_out):
+    sheet.facts.append(sizes(laid_out))
     said = []
-    for ax, network, rows in sheet.panels(embedded, "network", 5.0, sharey=False):
+    for ax, network, rows in sheet.panels(laid_out, "network", 5.0, sharey=False):
         own = first_seed(rows)
         wrong = own[~own["right"]]
         colours = sheet.colours(own.sort_values("label"), "label")
@@ -104,10 +182,10 @@ def embedding(sheet, embedded):
     "with the nearest features, the nearest first · a red frame: another class than the image",
     alt="Rows of images: one, and its eight nearest neighbours in feature space.",
 )
-def neighbours(sheet, embedded, pictures):
-    most = min(MOST_CLASSES, embedded.groupby("network")["label"].nunique().max())
+def neighbours(sheet, laid_out, pictures):
+    most = min(MOST_CLASSES, laid_out.groupby("network")["label"].nunique().max())
     said = []
-    for ax, network, rows in sheet.panels(embedded, "network", 0.55 + 0.49 * most, sharey=False):
+    for ax, network, rows in sheet.panels(laid_out, "network", 0.55 + 0.49 * most, sharey=False):
         own, known = first_seed(rows), first_seed(pictures[pictures["network"] == network])
         chosen = own.groupby("label").head(1).sort_values("label")[:MOST_CLASSES]
         shown = [[row.example_id, *row.neighbours] for row in chosen.itertuples()]
@@ -128,12 +206,42 @@ def neighbours(sheet, embedded, pictures):
     return f"The label is shared by {' and '.join(said)}."
 
 
+@section.derived
+def pure(embedded):
+    """Means over images, a row a seed."""
+    keys = ["network", "features", "among", "seed"]
+    return embedded.groupby(keys, sort=False)[["purity", "silhouette"]].mean().reset_index()
+
+
+@section.derived
+def closest(apart):
+    """The ten pairs of each network whose means lie closest, mean over seeds."""
+    keys = ["network", "features", "label", "other"]
+    means = apart.groupby(keys, sort=False)[["distance", "place"]].mean().reset_index()
+    ordered = means.sort_values("distance", kind="stable")
+    return ordered.groupby(keys[:2], sort=False).head(10).sort_values(keys[:2], kind="stable")
+
+
+section.table(
+    "neighbours",
+    "Neighbours in feature space, mean over test images and seeds",
+    lambda pure: pure,
+    keys=["network", "features", "among"],
+    values=["purity", "silhouette"],
+)
 section.table(
     "embedding",
-    "Neighbours in feature space, mean over the embedded test images and seeds",
-    lambda embedded: (
-        embedded.groupby(["network", "label"])[["purity", "silhouette"]].mean().reset_index()
+    "Neighbours in feature space by class, mean over all test images and seeds",
+    lambda laid_out: (
+        laid_out.groupby(["network", "label"])[["purity", "silhouette"]].mean().reset_index()
     ),
     keys=["network", "label"],
     values=["purity", "silhouette"],
+)
+section.table(
+    "distances",
+    "The ten pairs of classes that lie closest, mean over seeds",
+    lambda closest: closest,
+    keys=["network", "features", "label", "other"],
+    values=["distance", "place"],
 )

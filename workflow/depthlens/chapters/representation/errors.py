@@ -8,13 +8,13 @@ import seaborn as sns
 
 from depthlens.chapters.representation.networks import (
     COLUMNS,
-    COURSE,
     both,
     first_seed,
     show_images,
     sizes,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import MNIST, OURS
 from depthlens.figures import style
 from depthlens.ledger import NotTestableError
 from depthlens.prose import count, percent, shortened
@@ -23,7 +23,8 @@ section = Section(
     __name__,
     title="What is confused",
     text="Test images that the networks of all training images get wrong: those with the highest "
-    "loss, and how often which class is taken for which.",
+    "loss, and how often which class is taken for which. Whether people would be unsure of these "
+    "images, as CS 148 says, would take people to ask.",
     columns=COLUMNS,
     per="network",
 )
@@ -73,28 +74,32 @@ def ranks(answers, *pair):
     return [1 + int((found > found[own]).sum()) for found in of_seeds if found.any()]
 
 
-def claim(first, second):
+MOST_CONFUSED = {"source": f"{MNIST}, confusion matrix", "printed": "1: most, 5 images"}
+
+
+def claim(first, second, *, source, printed=""):
     """A claim that two digits are among those that are confused most."""
     return section.claim(
         f"Among the digits that are confused most are {first} and {second}.",
-        source=COURSE,
+        source=source,
+        printed=printed,
         measure="rank of the pair among all pairs of classes, by test images of one taken for the "
         "other, all training images",
         at_most=5,
     )
 
 
-@claim(4, 9)
+@claim(4, 9, **MOST_CONFUSED)
 def confused_four_and_nine(answers):
     return ranks(answers, "4", "9")
 
 
-@claim(3, 5)
+@claim(3, 5, source=f"{OURS}: {MNIST}, says that their clusters are near")
 def confused_three_and_five(answers):
     return ranks(answers, "3", "5")
 
 
-@claim(0, 6)
+@claim(0, 6, **MOST_CONFUSED)
 def confused_zero_and_six(answers):
     return ranks(answers, "0", "6")
 

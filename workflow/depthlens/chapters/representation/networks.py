@@ -12,9 +12,10 @@ from depthlens.figures import plots, style
 from depthlens.figures.sheet import Column
 from depthlens.prose import count, number, percent, some
 
-COURSE = "course material on representation learning"
 NETWORKS = ("convnet", "resnet")
 """blocks of the config, and tables"""
+FEATURES = {"before_relu": "before the ReLU", "last": "what the last layer sees"}
+AMONG = {"all": "all test images", "embedded": "images with a depth"}
 SPLITS = {"train": "training images", "test": "test images"}
 COLUMNS = {
     "network": Column("network"),
@@ -25,6 +26,13 @@ COLUMNS = {
     "confused": Column("images a seed", partial(number, digits=1)),
     "split": Column("images", SPLITS.__getitem__, {"train": style.MUTED, "test": "#0173b2"}),
     "loss": Column("cross-entropy, nats"),
+    "features": Column("features", FEATURES.__getitem__),
+    "among": Column("neighbours among", AMONG.__getitem__),
+    "distance": Column("distance of their means"),
+    "place": Column("place"),
+    "exponent": Column("exponent"),
+    "ten_times": Column("left by ten times the images"),
+    "explained": Column("R²"),
     "purity": Column("neighbours with the label", partial(percent, digits=1)),
     "silhouette": Column("silhouette"),
     "answer": Column(

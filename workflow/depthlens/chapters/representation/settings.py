@@ -23,7 +23,9 @@ class Representation(ChapterBlock):
     ] = Field(description="of the training images, ascending; the last must be 1")
     n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote for depth")
     embedded: int = Field(
-        ge=100, le=100_000, description="test images with a depth and a place in the embedding"
+        ge=100,
+        le=100_000,
+        description="test images with a depth, among which neighbours are looked for too",
     )
     convnet: RepresentationNetwork
     resnet: RepresentationNetwork

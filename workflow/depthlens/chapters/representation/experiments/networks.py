@@ -6,20 +6,14 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.manifold import TSNE
-from sklearn.metrics import silhouette_samples
 from torch import nn
 
 from depthlens import trial
-from depthlens.knn.points import Array
-from depthlens.knn.search import nearest
-from depthlens.knn.sweep import Queries
+from depthlens.chapters.representation.experiments import feature_space
 from depthlens.models import devices, inputs, networks
 from depthlens.tables import Images
 from depthlens.training import loop
 
-N_NEIGHBOURS = 8
-"""of the embedding, of each test image"""
 _WORST = 40
 _FORWARD_BATCH = 500
 
@@ -40,8 +34,8 @@ def experiment(
         `dataset`, `share` of the training images, the classes in equal shares, `seed`.
     settings : mapping
         `name` of the sweep; `recipe`; `n_neighbors`: k of prediction depth; `embedded`: test
-        images whose depth and whose place in the embedding are computed; `references`: training
-        images that vote for depth, as many whatever the share.
+        images that have a depth, and among which neighbours are looked for, besides among all;
+        `references`: training images that vote for depth, as many whatever the share.
     progress : callable
         Wraps the batches of an epoch.
 
@@ -54,11 +48,9 @@ def experiment(
 
         Of networks that saw all images, and without a row of others: {name}_kernels: of the first
         convolution, `moment` (before, after), `filter`, `channel`, `row`, `column`, `weight`.
-        {name}_embedding: one row an embedded test image: `example_id`, `label`, `prediction`, `x`
-        and `y` of a t-SNE of the features, `silhouette` by class, `neighbours`: the 8 nearest
-        other embedded images in feature space, example ids, and `purity`: the share of them with
-        the label. {name}_pictures: `example_id`, `label`, `height`, `width`, `pixels` of the worst
-        errors and of one image a class with its neighbours; grey values.
+        {name}_embedding and {name}_distances: see `feature_space`. {name}_pictures: `example_id`,
+        `label`, `height`, `width`, `pixels` of the worst errors and of one image a class with its
+        neighbours; grey values.
     """
     recipe, seed, name = settings["recipe"], cell["seed"], settings["name"]
     full, test = images[cell["dataset"]]
@@ -101,12 +93,14 @@ def experiment(
         train_accuracy=float((of_train.prediction == train.labels).mean()),
     )
     whole = cell["share"] == 1
-    features = _features_of(embedded, seen) if whole else _NO_FEATURES
+    features = feature_space.features_of(network, test, prepare) if whole else {}
+    embedding = feature_space.embedding(features, test, embedded, of_test.prediction)
     return {
         name: answers,
         f"{name}_kernels": pd.concat(kernels, ignore_index=True) if whole else _NO_KERNELS,
-        f"{name}_embedding": features,
-        f"{name}_pictures": _shown(test, answers, features) if whole else _NO_PICTURES,
+        f"{name}_embedding": embedding,
+        f"{name}_distances": feature_space.distances(features, test),
+        f"{name}_pictures": _shown(test, answers, embedding) if whole else _NO_PICTURES,
     }
 
 
@@ -140,39 +134,12 @@ def _of_some(test: Images, some: Images, values: NDArray[np.integer]) -> NDArray
     return found
 
 
-def _features_of(embedded: Images, seen: trial.Seen) -> pd.DataFrame:
-    """Where images lie in feature space: its map, its neighbours, its clusters."""
-    classes = np.array(embedded.classes)
-    features = seen.features
-    points = Array(torch.tensor(features))
-    (near,) = nearest(
-        [Queries(points, exclude_self=True)],
-        points,
-        n_neighbors=N_NEIGHBOURS,
-        ranks=[N_NEIGHBOURS],
-        device=torch.device("cpu"),
-    )
-    same = embedded.labels[near.rows] == embedded.labels[:, None]
-    chart = TSNE(random_state=0, init="pca", perplexity=30, n_jobs=1).fit_transform(features)
-    return pd.DataFrame(
-        {
-            "example_id": embedded.example_id,
-            "label": classes[embedded.labels],
-            "prediction": classes[seen.prediction],
-            "x": chart[:, 0],
-            "y": chart[:, 1],
-            "silhouette": silhouette_samples(features, embedded.labels),
-            "purity": same.mean(1),
-            "neighbours": list(embedded.example_id[near.rows]),
-        }
-    )
-
-
-def _shown(test: Images, answers: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+def _shown(test: Images, answers: pd.DataFrame, embedding: pd.DataFrame) -> pd.DataFrame:
     """Pixels of the worst errors, and of one image a class with its neighbours."""
     wrong = answers[answers["label"] != answers["prediction"]]
     worst = wrong.sort_values("loss", ascending=False)["example_id"][:_WORST]
-    chosen = features.groupby("label").head(1)
+    # The rows begin with all test images.
+    chosen = embedding.groupby("label").head(1)
     wanted = np.unique(
         np.concatenate([worst, chosen["example_id"], *chosen["neighbours"]]).astype(np.int64)
     )
@@ -207,10 +174,6 @@ def _none(**columns: type) -> pd.DataFrame:
 _NO_KERNELS = _none(
     moment=object, filter=np.int64, channel=np.int64, row=np.int64, column=np.int64,
     weight=np.float32,
-)  # fmt: skip
-_NO_FEATURES = _none(
-    example_id=np.int32, label=object, prediction=object, x=np.float32, y=np.float32,
-    silhouette=np.float32, purity=np.float64, neighbours=object,
 )  # fmt: skip
 _NO_PICTURES = _none(
     example_id=np.int32, label=object, height=np.int64, width=np.int64, pixels=object
