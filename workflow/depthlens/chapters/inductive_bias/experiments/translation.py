@@ -12,7 +12,7 @@ from depthlens.chapters.inductive_bias.experiments.material import Trial, prepar
 from depthlens.datasets import edges
 from depthlens.models.edge_networks import IMAGE_SIZE
 
-_PROBES = ("conv1", "pool1", "conv2", "pool2", "avgpool")
+_PROBES = ("conv1", "pool1", "conv2", "avgpool")
 
 
 def experiment(
