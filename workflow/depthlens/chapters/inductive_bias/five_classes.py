@@ -28,7 +28,7 @@ section = Section(
     title="Pooling, width and depth",
     text="Two classes more: a slanted edge, and both an edge along a row and one along a column. "
     "Maximum pooling is compared with average pooling, and the network with one of six filters a "
-    "convolution and one of four convolutions (the further two without pooling).",
+    "convolution and one of four convolutions, of which the first alone has a pooling, too.",
     columns=COLUMNS
     | {
         "architecture": COLUMNS["architecture"]._replace(write=NAMES.__getitem__),

@@ -13,7 +13,7 @@ from depthlens.datasets import edges
 from depthlens.models.edge_networks import IMAGE_SIZE
 from depthlens.training.stacked import Progress
 
-_PROBES = ("conv1", "pool1", "conv2", "pool2", "avgpool")
+_PROBES = ("conv1", "pool1", "conv2", "avgpool")
 
 
 def experiment(
