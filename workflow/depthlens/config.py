@@ -277,15 +277,47 @@ class Network(Block):
         return self
 
 
+class RandomCrop(Block):
+    """A window of the old size, anywhere in the image with black pixels around it."""
+
+    name: Literal["random_crop"]
+    padding: int = Field(ge=1, le=2048, description="black pixels on each side")
+
+
+class HorizontalFlip(Block):
+    """Left and right change places, with probability 1/2."""
+
+    name: Literal["horizontal_flip"]
+
+
 class Training(Block):
-    """How every network is trained: cross-entropy, shuffled each epoch, no augmentation."""
+    """How every network is trained: cross-entropy, shuffled each epoch."""
 
     epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
     batch_size: int = Field(ge=2, le=65_536, description="examples a step")
+    augmentation: list[Annotated[RandomCrop | HorizontalFlip, Field(discriminator="name")]] = Field(
+        description="changes of the images that training meets, in order; [] for none"
+    )
+    label_smoothing: float = Field(
+        ge=0, lt=1, description="share of each label that is spread over all classes evenly"
+    )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(description="update rule")
-    learning_rate: float = Field(gt=0, le=10, description="until the decay begins")
+    learning_rate: float = Field(gt=0, le=10, description="the highest of the schedule")
+    schedule: Literal["linear", "cosine", "one_cycle"] = Field(
+        description="how the rate falls: over the last share decay; along half a cosine; or along "
+        "half cosines up from 1/25 and down to 1/250,000"
+    )
+    warmup: float = Field(
+        ge=0,
+        lt=1,
+        description="share of the training, its beginning, over which the rate rises: linearly "
+        "from 0, in one_cycle along half a cosine",
+    )
     decay: float = Field(
-        ge=0, le=1, description="share of the training, its end, over which the rate falls to 0"
+        ge=0,
+        le=1,
+        description="share of the training, its end, over which the rate of linear falls to 0; 0 "
+        "for the other schedules",
     )
     weight_decay: float = Field(ge=0, le=1, description="L2 penalty (decoupled for adamw)")
     momentum: float = Field(ge=0, lt=1, description="of sgd; adam and adamw ignore it")
@@ -300,6 +332,23 @@ class Training(Block):
         le=1000,
         description="states of the network kept along the way, for the variance of gradients",
     )
+
+    @model_validator(mode="after")
+    def _schedule_has_room(self) -> "Training":
+        if self.schedule != "linear" and self.decay:
+            raise ValueError(
+                f"decay: {self.schedule} falls over all steps after the warmup; set decay to 0"
+            )
+        if self.schedule == "one_cycle" and not self.warmup:
+            raise ValueError(
+                "warmup: one_cycle rises first; set warmup to the share of the training that it "
+                "takes, such as 0.3"
+            )
+        if self.warmup + self.decay > 1:
+            raise ValueError(
+                f"warmup: {self.warmup:g} and decay {self.decay:g} are more than the whole training"
+            )
+        return self
 
     @model_validator(mode="after")
     def _snapshots_differ(self) -> "Training":
@@ -521,6 +570,8 @@ BLOCKS: dict[str, Any] = {
 
 _DATASETS = Config.model_fields["datasets"].annotation
 _MODELS = Config.model_fields["models"].annotation
+_STEPS = Training.model_fields["augmentation"].annotation
+_STEPS_BY_NAME = {"random_crop": RandomCrop, "horizontal_flip": HorizontalFlip}
 _DATASETS_BY_SOURCE = {
     "shapes": ShapesDataset,
     "torchvision": TorchvisionDataset,
@@ -631,8 +682,15 @@ def _sentence(fault: Mapping) -> str:
     if fault["type"] == "missing":
         return f"{key}: this key is missing"
     if fault["type"] == "union_tag_invalid":
-        source = fault["ctx"]["tag"]
-        return f"{key}.source: unknown source {source!r}{closest(source, _DATASETS_BY_SOURCE)}"
+        tag, tags = fault["ctx"]["tag"], fault["ctx"]["expected_tags"]
+        kind = fault["ctx"]["discriminator"].strip("'")
+        hint = closest(tag, [known.strip("'") for known in tags.split(", ")])
+        return f"{key}.{kind}: unknown {kind} {tag!r}{hint}"
+    if fault["type"] == "union_tag_not_found":
+        kind = fault["ctx"]["discriminator"].strip("'")
+        return f"{key}.{kind}: this key is missing"
+    if fault["type"] == "model_attributes_type":
+        return f"{key}: must be a block of keys and values, not {fault['input']!r}"
     message = fault["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if not key:
@@ -653,6 +711,7 @@ def _locate(location: tuple) -> tuple[list[str], list[str]]:
     for part in location:
         if isinstance(part, int):
             path.append(str(part))
+            block = _STEPS_BY_NAME if block is _STEPS else block
         elif isinstance(block, type) and issubclass(block, BaseModel):
             path.append(str(part))
             siblings = list(block.model_fields)
@@ -661,6 +720,6 @@ def _locate(location: tuple) -> tuple[list[str], list[str]]:
         elif block in (_DATASETS, _MODELS):
             path.append(str(part))
             block = Network if block is _MODELS else _DATASETS_BY_SOURCE
-        elif block is _DATASETS_BY_SOURCE:
+        elif block in (_DATASETS_BY_SOURCE, _STEPS_BY_NAME):
             block = block.get(part)
     return path, siblings

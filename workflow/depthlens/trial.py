@@ -6,6 +6,7 @@ and tables, done in one process. The same functions compute the same numbers.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.scores import dynamics, gradients, neighbours, outputs, sampling
 from depthlens.tables import Images, class_type
-from depthlens.training import loop
+from depthlens.training import loop, schedules
 
 _FORWARD_BATCH = 250
 _GRADIENT_BATCH = 100
@@ -32,7 +33,10 @@ _GRADIENT_BATCH = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is built and trained, but for its seed; see `training.loop`."""
+    """How a network is built and trained, but for its seed; see `training.loop`.
+
+    The schedule of the learning rate is `schedules.linear`; images and labels are as they are.
+    """
 
     architecture: str
     epochs: int
@@ -182,7 +186,7 @@ def fit(
         epochs=range(1, recipe.epochs + 1),
         last_epoch=recipe.epochs,
         batch_size=recipe.batch_size,
-        decay=recipe.decay,
+        schedule=partial(schedules.linear, decay=recipe.decay),
         seed=seed,
         device=device,
         prepare=prepare,
