@@ -10,7 +10,7 @@ from depthlens.errors import ArtifactError
 from depthlens.ledger import Claim, Measurement, NotTestableError, Threshold, judge
 
 
-def claim(**bounds):
+def claim(*, printed="", **bounds):
     return Claim(
         chapter="c",
         id="i",
@@ -18,6 +18,7 @@ def claim(**bounds):
         source="s",
         measure="m",
         threshold=Threshold(**bounds),
+        printed=printed,
     )
 
 
@@ -63,7 +64,7 @@ def test_table_has_the_promised_columns_and_comes_back_as_written(tmp_path):
     path = tmp_path / "claims.csv"
     findings = [
         judge(
-            claim(at_least=5, at_most=20),
+            claim(printed="12 times", at_least=5, at_most=20),
             Measurement(value=8.5, low=7.25, high=math.inf, n=2538),
             dataset="shapes",
             model="resnet18",
@@ -74,10 +75,10 @@ def test_table_has_the_promised_columns_and_comes_back_as_written(tmp_path):
     with path.open(encoding="utf-8", newline="") as file:
         header, first, second = csv.reader(file)
     assert ",".join(header) == (
-        "chapter,id,statement,source,measure,threshold,value,low,high,verdict,dataset,model,n"
+        "chapter,id,statement,source,measure,threshold,printed,value,low,high,verdict,dataset,model,n"
     )
-    assert first[5:10] == ["≥ 5 and ≤ 20", "8.5", "7.25", "inf", "supported"]
-    assert second[6:10] == ["", "", "", "not testable here, because a, b"]
+    assert first[5:11] == ["≥ 5 and ≤ 20", "12 times", "8.5", "7.25", "inf", "supported"]
+    assert second[7:11] == ["", "", "", "not testable here, because a, b"]
     assert [repr(found) for found in ledger.read(path)] == [repr(found) for found in findings]
 
 

@@ -126,10 +126,9 @@ def test_layers_of_the_network_of_606_parameters_are_as_on_paper():
         ("conv1", "Conv2d", 28, 150, 7),
         ("pool1", "MaxPool2d", 14, 0, 8),
         ("conv2", "Conv2d", 14, 444, 20),
-        ("pool2", "MaxPool2d", 7, 0, 22),
     ]
     measured = arithmetic.as_measured(network, size=28)
-    assert [layer.receptive_field for layer in measured] == [7, 8, 20, 22]
+    assert [layer.receptive_field for layer in measured] == [7, 8, 20]
 
 
 def test_a_measured_field_is_where_a_changed_pixel_changes_the_value():
@@ -166,3 +165,17 @@ def test_kernels_that_are_not_square_are_refused(kernel_size):
     network = nn.Sequential(nn.Conv2d(1, 1, kernel_size))
     with pytest.raises(ValueError, match="must be square"):
         arithmetic.by_formula(network, size=28)
+
+
+def test_a_small_network_of_course_material_is_as_its_table_says():
+    """conv3-10, pool, conv3-10, pool, FC-3 on 28×28×1, as printed by CS 182."""
+    convolution = {"kernel_size": 3, "padding": "same"}
+    network = nn.Sequential(
+        nn.Conv2d(1, 10, **convolution), nn.MaxPool2d(2), nn.Conv2d(10, 10, **convolution),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(490, 3),
+    )  # fmt: skip
+    found = [
+        (layer.output_size, layer.parameters) for layer in arithmetic.by_formula(network, size=28)
+    ]
+    assert found == [(28, 100), (14, 0), (14, 910), (7, 0)]
+    assert 10 * 7**2 == 490 and sum(p.numel() for p in network[-1].parameters()) == 1473

@@ -48,10 +48,25 @@ def test_every_network_takes_images_and_tells_classes_apart(name, n_classes):
 
 def test_names_say_which_layers_there_are():
     pools = [module for module in built("cnn_average") if isinstance(module, nn.AvgPool2d)]
-    assert len(pools) == 2
+    assert len(pools) == 1
     deeper = dict(built("cnn_deeper").named_children())
-    assert "conv4" in deeper and "pool3" not in deeper
+    assert "conv4" in deeper and "pool2" not in deeper
     assert built("cnn", kernel_size=3).conv1.kernel_size == (3, 3)
+
+
+@pytest.mark.parametrize("name", ["cnn", "cnn_average", "cnn_wider", "cnn_deeper"])
+def test_first_and_last_weights_are_drawn_as_glorot_and_bengio_do(name):
+    networks = [built(name, seed=seed, kernel_size=5) for seed in range(40)]
+    filters = networks[0].conv1.out_channels
+    for layer, fans in (("conv1", 25 + 25 * filters), ("fc", filters + 3)):
+        weights = torch.cat([getattr(network, layer).weight.flatten() for network in networks])
+        bound = (6 / fans) ** 0.5
+        assert 0.98 * bound < weights.abs().max() <= bound
+        assert not any(getattr(network, layer).bias.any() for network in networks)
+    # Torch's own of the second: uniform up to one over the root of what a filter sees.
+    weights = torch.cat([network.conv2.weight.flatten() for network in networks])
+    bound = (25 * filters) ** -0.5
+    assert 0.98 * bound < weights.abs().max() <= bound and networks[0].conv2.bias.any()
 
 
 @pytest.mark.parametrize(("name", "size"), [("cnn_2x2", 2), ("cnn_sobel", 3)])
@@ -99,7 +114,8 @@ def test_the_seed_alone_decides_the_weights(name):
     torch.manual_seed(6)
     again, other = built(name, seed=1).state_dict(), built(name, seed=2).state_dict()
     assert all(torch.equal(first[key], again[key]) for key in first)
-    assert not torch.equal(first[list(first)[-1]], other[list(other)[-1]])
+    last = list(first)[-2]  # weights; some biases are 0
+    assert not torch.equal(first[last], other[last])
 
 
 def test_building_leaves_the_global_generator_as_it_was():

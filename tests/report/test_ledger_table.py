@@ -4,10 +4,10 @@ from depthlens.ledger import Claim, Measurement, NotTestableError, Threshold, ju
 from depthlens.report.ledger_table import as_markdown, tally
 
 
-def finding(id: str, dataset: str, value: float | None, model: str = "m"):
+def finding(id: str, dataset: str, value: float | None, model: str = "m", printed: str = ""):
     claim = Claim(
         chapter="c", id=id, statement=f"{id} holds.", source="s", measure="a|b",
-        threshold=Threshold(at_least=-0.5),
+        threshold=Threshold(at_least=-0.5), printed=printed,
     )  # fmt: skip
     measured = (
         NotTestableError("none was made")
@@ -31,6 +31,14 @@ def test_a_row_a_claim_and_a_column_a_dataset():
         "| one holds. (a\\|b) | ≥ −0.5 | ✓ 0.250 (0.150 … 0.350) | ✗ −0.750 (−0.850 … −0.650) |",
         "| two holds. (a\\|b) | ≥ −0.5 | – |  |",
     ]
+
+
+def test_what_a_source_printed_stands_beside_what_was_found():
+    found = as_markdown([finding("one", "d", 0.25, printed="0.30"), finding("two", "d", 0.5)])
+    header, _, one, two = found.splitlines()
+    assert header == "| claim | asked for | printed | d |"
+    assert "| ≥ −0.5 | 0.30 | ✓ 0.250" in one
+    assert "| ≥ −0.5 |  | ✓ 0.500" in two
 
 
 def test_tally_counts_verdicts():

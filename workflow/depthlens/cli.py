@@ -7,7 +7,7 @@ import logging
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from depthlens.errors import StudyError
 from depthlens.provenance import checkout
 
 _FILE = click.Path(path_type=Path)
+_Option = Callable[[Callable], Callable]
 _REFUSED = (
     errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENAMETOOLONG
 )  # fmt: skip
@@ -59,7 +60,7 @@ def cli() -> None:
     """
 
 
-def _cfg(*blocks: str):
+def _cfg(*blocks: str) -> _Option:
     """The option --cfg of a step that reads these blocks of config.yaml."""
 
     def parse(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
@@ -79,14 +80,16 @@ def _cfg(*blocks: str):
     )
 
 
-def _file(name: str, text: str, *, required: bool = True):
+def _file(name: str, text: str, *, required: bool = True) -> _Option:
     return click.option(name, type=_FILE, required=required, help=text)
 
 
-def _output(name: str, text: str, *, required: bool = True):
+def _output(name: str, text: str, *, required: bool = True) -> _Option:
     """A file or folder that a command writes: that it can be is found before the work."""
 
-    def check(_context: click.Context, _parameter: click.Parameter, path: Path | None):
+    def check(
+        _context: click.Context, _parameter: click.Parameter, path: Path | None
+    ) -> Path | None:
         from depthlens import tables
 
         if path is not None:
@@ -300,7 +303,7 @@ def figures(**arguments: Any) -> None:
     figures.run(**arguments)
 
 
-def _json(name: str, text: str):
+def _json(name: str, text: str) -> _Option:
     def parse(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
         try:
             return json.loads(value)

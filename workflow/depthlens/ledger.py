@@ -60,6 +60,8 @@ class Claim:
     measure: str
     """what is measured, and on what"""
     threshold: Threshold
+    printed: str = ""
+    """what the source printed of this measure, where it printed a number"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,8 @@ class Finding:
     source: str
     measure: str
     threshold: str
+    printed: str
+    """what the source printed of it, where it printed a number"""
     value: float
     """NaN where the claim is not testable, as are `low` and `high`"""
     low: float
@@ -127,16 +131,17 @@ def judge(
     ValueError
         If the value is NaN: then it must be said why.
     """
-    about = (claim.chapter, claim.id, claim.statement, claim.source, claim.measure)
+    said = (claim.chapter, claim.id, claim.statement, claim.source, claim.measure)
+    about = (*said, str(claim.threshold), claim.printed)
     if isinstance(measured, NotTestableError):
         none = (math.nan, math.nan, math.nan)
         verdict = f"{_NOT_TESTABLE}{measured}"
-        return Finding(*about, str(claim.threshold), *none, verdict, dataset, model, n)
+        return Finding(*about, *none, verdict, dataset, model, n)
     if math.isnan(measured.value):
         raise ValueError(f"claim {claim.id}: a value that is not a number needs a reason")
     verdict = SUPPORTED if claim.threshold.met_by(measured.value) else NOT_SUPPORTED
     values = (measured.value, measured.low, measured.high)
-    return Finding(*about, str(claim.threshold), *values, verdict, dataset, model, measured.n)
+    return Finding(*about, *values, verdict, dataset, model, measured.n)
 
 
 def write(path: Path | str, findings: Iterable[Finding]) -> None:

@@ -8,7 +8,7 @@ gives. `answers` runs them.
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,15 @@ from depthlens.sweep import Cell, Sweep
 
 Block = Mapping
 """the block of a chapter in config.yaml"""
+
+
+class Bounds(TypedDict, total=False):
+    """Of the values for which a claim counts as supported; see `depthlens.ledger.Threshold`."""
+
+    above: float
+    at_least: float
+    below: float
+    at_most: float
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,8 @@ class Section:
         measure: str,
         networks: Sequence[str] = (),
         over_seeds: bool = True,
-        **bounds: float,
+        printed: str = "",
+        **bounds: Unpack[Bounds],
     ) -> Callable[[Callable], Callable]:
         """Register a function that measures a claim; the claim's id is the function's name.
 
@@ -191,6 +201,8 @@ class Section:
             Architectures that it is about: it is given their rows only.
         over_seeds : bool
             Whether the value is a mean over seeds, which the measure then says.
+        printed : str
+            What the source printed of the measure, where it printed a number.
         **bounds : float
             Of the threshold: `above`, `at_least`, `below`, `at_most`.
         """
@@ -204,6 +216,7 @@ class Section:
                 source=source,
                 measure=f"{measure}, mean over seeds" if over_seeds else measure,
                 threshold=Threshold(**bounds),
+                printed=printed,
             )
             declared = DeclaredClaim(claim, function, tuple(networks))
             return self._keep(self.claims, id, declared, function)

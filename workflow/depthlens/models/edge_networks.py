@@ -1,4 +1,4 @@
-"""Small networks for images of edges: convolutional ones of some hundred weights, and an MLP."""
+"""Small networks for images of edges: convolutional ones of some hundred weights, and MLPs."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,10 +34,11 @@ def convolutional(
 ) -> nn.Sequential:
     """A convolutional network for grey images of 28×28.
 
-    The first two convolutions are each followed by ReLU and 2×2 pooling, further ones by ReLU
-    alone; then global average pooling and one linear layer. Convolutions keep the size of the
-    image, which is reflected at its borders. With two convolutions of 3 filters of 7×7 and 3
-    classes it has 606 parameters.
+    Convolutions are each followed by ReLU, the first also by 2×2 pooling; then global average
+    pooling and one linear layer. Convolutions keep the size of the image, which is reflected at its
+    borders. With two convolutions of 3 filters of 7×7 and 3 classes it has 606 parameters. Weights
+    of the first convolution and of the linear layer are drawn as Glorot and Bengio (2010) do,
+    uniformly, with biases of 0; those of other convolutions as torch does.
 
     Parameters
     ----------
@@ -66,14 +67,16 @@ def convolutional(
         convolution = nn.Conv2d(channels, filters, size, padding="same", padding_mode="reflect")
         if detector and number == 1:
             _set_detectors(convolution, detector)
+        elif number == 1:
+            _as_glorot(convolution)
         layers[f"conv{number}"] = convolution
         layers[f"relu{number}"] = nn.ReLU()
-        if number <= 2:
-            layers[f"pool{number}"] = _POOLING[pooling](2)
+        if number == 1:
+            layers["pool1"] = _POOLING[pooling](2)
         channels = filters
     layers["avgpool"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten()
-    layers["fc"] = nn.Linear(channels, n_classes)
+    layers["fc"] = _as_glorot(nn.Linear(channels, n_classes))
     return nn.Sequential(layers)
 
 
@@ -109,7 +112,7 @@ NAMES = tuple(_NETWORKS)
 
 
 def build(name: str, *, n_classes: int, seed: int, kernel_size: int = 7) -> nn.Sequential:
-    """One of the networks by name, with torch's initial weights.
+    """One of the networks by name, with its initial weights.
 
     Parameters
     ----------
@@ -134,6 +137,14 @@ def build(name: str, *, n_classes: int, seed: int, kernel_size: int = 7) -> nn.S
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return _NETWORKS[name](n_classes, kernel_size)
+
+
+def _as_glorot(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+    """Draw the weights of a layer as Glorot and Bengio do; its bias learns, from 0."""
+    nn.init.xavier_uniform_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _set_detectors(convolution: nn.Conv2d, size: int) -> None:

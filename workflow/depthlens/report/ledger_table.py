@@ -16,7 +16,8 @@ def as_markdown(findings: Sequence[Finding]) -> str:
     ----------
     findings : sequence of Finding
         In the order of the table; the datasets become columns in the order of their first finding,
-        one for each network where a claim was held against several on one dataset.
+        one for each network where a claim was held against several on one dataset. Where a source
+        printed numbers, they have a column.
 
     Returns
     -------
@@ -33,13 +34,15 @@ def as_markdown(findings: Sequence[Finding]) -> str:
             own += f", {finding.model}"
         columns[own] = None
         claims.setdefault(f"{finding.chapter}/{finding.id}", {})[own] = finding
-    header = ["claim", "asked for", *columns]
+    printed = ["printed"] if any(finding.printed for finding in findings) else []
+    header = ["claim", "asked for", *printed, *columns]
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for of_claim in claims.values():
         first = next(iter(of_claim.values()))
         cells = [
             f"{first.statement} ({first.measure})",
             first.threshold.replace("-", "−"),
+            *(first.printed for _ in printed),
             *(_cell(of_claim.get(column)) for column in columns),
         ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -282,6 +282,7 @@ def claims_table(findings: Sequence[Finding], *, id: str = "table-claims") -> Ta
             "statement",
             "measure",
             "threshold",
+            "source printed",
             "value",
             "low",
             "high",
@@ -296,6 +297,7 @@ def claims_table(findings: Sequence[Finding], *, id: str = "table-claims") -> Ta
                 Cell(finding.statement, kind="sentence"),
                 Cell(finding.measure, kind="sentence"),
                 Cell(finding.threshold.replace("-", "−")),
+                Cell(finding.printed),
                 *(
                     Cell(number(value, 3), value)
                     for value in (finding.value, finding.low, finding.high)

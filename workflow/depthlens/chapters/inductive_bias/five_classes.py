@@ -1,5 +1,7 @@
 """Pooling, width and depth: which of them help, with two classes more?"""
 
+from functools import partial
+
 import pandas as pd
 
 from depthlens.chapters.inductive_bias.words import (
@@ -26,13 +28,19 @@ section = Section(
     title="Pooling, width and depth",
     text="Two classes more: a slanted edge, and both an edge along a row and one along a column. "
     "Maximum pooling is compared with average pooling, and the network with one of six filters a "
-    "convolution and one of four convolutions (the further two without pooling).",
+    "convolution and one of four convolutions, of which the first alone has a pooling, too.",
     columns=COLUMNS
     | {
         "architecture": COLUMNS["architecture"]._replace(write=NAMES.__getitem__),
         "difference": Column("more than plain"),
     },
 )
+
+
+def settings(block, sweep):
+    return with_five_classes(block) | block[sweep]
+
+
 for name, networks in {
     "pooling": ["cnn", "cnn_average"],
     "width_and_depth": ["cnn", "cnn_wider", "cnn_deeper"],
@@ -40,7 +48,7 @@ for name, networks in {
     course(
         section,
         name,
-        settings=lambda block, name=name: with_five_classes(block) | block[name],
+        settings=partial(settings, sweep=name),
         architecture=networks,
     )
 

@@ -19,9 +19,10 @@ section = Section(
     title="Both can learn a few images by heart",
     text="Images of 28×28 show one bright edge along a row, one along a column, or none, on a "
     "darker ground. A convolutional network of 606 parameters (two convolutions of three filters "
-    "of 7×7, each with ReLU and 2×2 maximum pooling; global average pooling; one linear layer) and "
-    "an MLP of 39,793 (784 – 50 – 10 – 3) learn the same few images. A network that cannot learn "
-    "these by heart says nothing about what it assumes.",
+    "of 7×7, each with ReLU, the first with 2×2 maximum pooling; global average pooling; one "
+    "linear layer) and an MLP of 39,793 (784 – 50 – 10 – 3) learn the same few images. A network "
+    "that cannot learn these by heart says nothing about what it assumes. The text of the homework "
+    "has a second pooling and an MLP of 784 – 10 – 10 – 3, its code the networks trained here.",
     columns=COLUMNS,
 )
 course(

@@ -21,7 +21,6 @@ LAYERS = {
     "conv1": "first convolution",
     "pool1": "first pooling",
     "conv2": "second convolution",
-    "pool2": "second pooling",
     "avgpool": "global average",
 }
 """what features are read behind, by its name in the network"""
