@@ -22,6 +22,7 @@ from depthlens.measuring.options import measure
 from depthlens.provenance import checkout
 
 _FILE = click.Path(path_type=Path)
+_Option = Callable[[Callable], Callable]
 _REFUSED = (
     errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENAMETOOLONG
 )  # fmt: skip
@@ -80,7 +81,7 @@ def _stage(options: Callable) -> click.Command:
     return cli.command()(run)
 
 
-def _json(name: str, text: str, *, check: Callable[[Any], dict] = lambda value: value):
+def _json(name: str, text: str, *, check: Callable[[Any], dict] = lambda value: value) -> _Option:
     def parse(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
         try:
             return check(json.loads(value))
@@ -90,7 +91,7 @@ def _json(name: str, text: str, *, check: Callable[[Any], dict] = lambda value: 
     return click.option(name, required=True, callback=parse, metavar="JSON", help=text)
 
 
-def _cfg(*blocks: str):
+def _cfg(*blocks: str) -> _Option:
     """The option --cfg of a step that reads these blocks of config.yaml."""
 
     def check(values: Any) -> dict:
@@ -102,14 +103,16 @@ def _cfg(*blocks: str):
     return _json("--cfg", text, check=check)
 
 
-def _file(name: str, text: str, *, required: bool = True):
+def _file(name: str, text: str, *, required: bool = True) -> _Option:
     return click.option(name, type=_FILE, required=required, help=text)
 
 
-def _output(name: str, text: str, *, required: bool = True):
+def _output(name: str, text: str, *, required: bool = True) -> _Option:
     """A file or folder that a command writes: that it can be is found before the work."""
 
-    def check(_context: click.Context, _parameter: click.Parameter, path: Path | None):
+    def check(
+        _context: click.Context, _parameter: click.Parameter, path: Path | None
+    ) -> Path | None:
         from depthlens import tables
 
         if path is not None:
