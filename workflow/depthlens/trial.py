@@ -279,7 +279,7 @@ def see(
     names = [probe.name for probe in points]
     feature_index = names.index(feature_probe(points))
     sets = [train.images, *(split.images for split in others)]
-    recorded = [_record(network, points, images, dtype, prepare) for images in sets]
+    recorded = [record(network, points, images, dtype=dtype, prepare=prepare) for images in sets]
     labels, n_classes, k = train.labels, len(train.classes), n_neighbors
     votes: list[list[NDArray[np.number]]] = [[] for _ in sets]
     distances: list[list[NDArray[np.float32]]] = [[] for _ in sets]
@@ -389,14 +389,15 @@ def scores(
     return pd.DataFrame(columns)
 
 
-def _record(
+def record(
     network: nn.Module,
     points: Sequence[Probe],
     images: NDArray[np.uint8],
-    dtype: torch.dtype,
-    prepare: inputs.Prepare,
+    *,
+    dtype: torch.dtype = torch.float16,
+    prepare: inputs.Prepare = inputs.network_input,
 ) -> tuple[NDArray[np.float32], list[torch.Tensor]]:
-    """Logits, and the activations at each probe as tensors of shape (n, dims)."""
+    """Logits, and the activations at each probe as tensors of shape (n, dims) and a dtype."""
     device = device_of(network)
     logits: list[NDArray[np.float32]] = []
     pieces: list[list[torch.Tensor]] = [[] for _ in points]
