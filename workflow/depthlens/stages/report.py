@@ -9,7 +9,7 @@ import yaml
 
 from depthlens import ledger, tables
 from depthlens.chapters.contents import CHAPTERS
-from depthlens.chapters.difficulty import contents, page
+from depthlens.chapters.difficulty import contents, numbers, page
 from depthlens.errors import ArtifactError, StudyError, closest
 from depthlens.prose import count, joined, number
 from depthlens.report import machine
@@ -94,8 +94,9 @@ def run(
         epochs = None
         if trained[index]:
             epochs = tables.read(folder / "history.parquet", ["epoch"]).to_pandas()
-        sections.append(page.run_section(of_run, test, epochs, drawn_figures[index], level=level))
-        found.append(page.run_numbers(of_run, test, level=level))
+        things = contents.of_run(of_run, test=test, history=epochs, level=level)
+        sections.append(page.run_section(things, drawn_figures[index]))
+        found.append(numbers.of_run(things))
         convergence = folder / "convergence.json"
         warned.setdefault((of_run.dataset, of_run.model), []).append(convergence)
         benchmarks[images.parent / "benchmarks"] = of_run.dataset
@@ -112,8 +113,9 @@ def run(
             test=images / "test.parquet",
         )
         warning = unconverged(warned.get((ensemble.dataset, ensemble.model), []))
-        together.append(page.ensemble_section(ensemble, drawn, warning=warning, level=level))
-        of_ensembles.append(page.ensemble_numbers(ensemble, level=level))
+        things = contents.of_ensemble(ensemble, level=level)
+        together.append(page.ensemble_section(things, drawn, warning=warning))
+        of_ensembles.append(numbers.of_ensemble(things))
 
     whole = Page(
         title=_TITLE,
@@ -136,10 +138,10 @@ def run(
     tables.write_json(
         summary,
         {
-            "headline": page.headline(found),
+            "headline": numbers.headline(found),
             "runs": found,
             "ensembles": of_ensembles,
-            "claims": [page.plain(dataclasses.asdict(finding)) for finding in findings],
+            "claims": [numbers.plain(dataclasses.asdict(finding)) for finding in findings],
         },
     )
     tables.write_text(output.with_name("machine.html"), render_machine(_MADE_WITH, made_with))
