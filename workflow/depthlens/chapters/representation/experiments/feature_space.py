@@ -37,7 +37,7 @@ def features_of(network: nn.Module, test: Images, prepare: inputs.Prepare) -> Fe
     wanted = {LAST: points[last]}
     if isinstance(network.get_submodule(module_of(points[last].module)), nn.ReLU):
         wanted = {BEFORE_RELU: points[last - 1], **wanted}
-    _, found = trial.record(network, [*wanted.values()], test.images, torch.float16, prepare)
+    _, found = trial.record(network, [*wanted.values()], test.images, prepare=prepare)
     return {name: of.float().numpy() for name, of in zip(wanted, found, strict=True)}
 
 
