@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ from depthlens.datasets import shapes
 from depthlens.models import checkpoints, inputs, networks
 from depthlens.report import machine
 from depthlens.stages import activations, generate
-from depthlens.training import loop
+from depthlens.training import loop, schedules
 
 REPOSITORY = Path(__file__).parents[1]
 OUTPUT = Path("reports/benchmarks/pipeline.json")
@@ -138,7 +139,7 @@ def training(_: Path, n_images: int, runs: int) -> Iterator[Row]:
             epochs=range(1, 2),
             last_epoch=settings["epochs"],
             batch_size=size,
-            decay=settings["decay"],
+            schedule=partial(schedules.linear, decay=settings["decay"]),
             seed=0,
             device=CPU,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 PAGES = {
-    "Your own": ["docs/measure", "docs/data", "docs/networks", "docs/api"],
+    "Your own": ["docs/measure", "docs/data", "docs/networks", "docs/training", "docs/api"],
     "The study": ["docs/study", "docs/findings", "docs/fashion_mnist/README"],
     "The science": ["docs/scores", "docs/sensitivity", "tests/vectors/README"],
     "Inside": [

@@ -49,8 +49,12 @@ DATASET = {
 TRAINING = {
     "epochs": 2,
     "batch_size": 32,
+    "augmentation": [],
+    "label_smoothing": 0.0,
     "optimizer": "adam",
     "learning_rate": 1e-3,
+    "schedule": "linear",
+    "warmup": 0.0,
     "decay": 0.5,
     "weight_decay": 0.0,
     "momentum": 0.9,

@@ -91,9 +91,7 @@ def leaves(block: object, path: str = "") -> list[str]:
 
 def test_every_key_is_needed(values):
     for key in leaves(values):
-        assert f"{key}: this key is missing" in message(without(values, key)) or key.endswith(
-            ".source"
-        )
+        assert f"{key}: this key is missing" in message(without(values, key))
 
 
 @pytest.mark.parametrize(
@@ -171,6 +169,12 @@ def test_every_fault_has_a_line_of_its_own(values):
         ("training.learning_rate", None),
         ("training.learning_rate", True),
         ("training.weight_decay", 2),
+        ("training.augmentation", [{"name": "random_crop", "padding": 0}]),
+        ("training.augmentation", None),
+        ("training.label_smoothing", 1.0),
+        ("training.schedule", "step"),
+        ("training.warmup", 1.0),
+        ("training.warmup", -0.1),
         ("training.momentum", 1.0),
         ("training.device", "tpu"),
         ("training.threads", 0),
@@ -205,6 +209,51 @@ def test_a_value_out_of_range_or_of_another_type_is_named(values, key, value):
     assert len(text.splitlines()) == 1
     assert text.startswith(f"config.yaml: {key}")
     assert "Value error" not in text
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([{"name": "random_crop"}], "0.padding: this key is missing"),
+        ([{"name": "horizontal_flip", "paddin": 4}], "0.paddin: unknown key; choose from: name"),
+        (
+            [{"name": "horizontal_flip"}, {"name": "random_crop", "paddin": 4, "padding": 4}],
+            "1.paddin: unknown key; did you mean 'padding'?",
+        ),
+        (
+            [{"name": "crop"}],
+            "0.name: unknown name 'crop'; choose from: horizontal_flip, random_crop",
+        ),
+        ([{"padding": 4}], "0.name: this key is missing"),
+        (["horizontal_flip"], "0: must be a block of keys and values, not 'horizontal_flip'"),
+    ],
+)
+def test_a_step_of_the_augmentation_that_is_none_is_named(values, steps, said):
+    text = message(put(values, "training.augmentation", steps))
+    assert text == f"config.yaml: training.augmentation.{said}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"schedule": "cosine"}, "decay: cosine falls over all steps after the warmup"),
+        ({"schedule": "one_cycle", "warmup": 0.3}, "decay: one_cycle falls over all steps"),
+        ({"schedule": "one_cycle", "decay": 0}, "warmup: one_cycle rises first; set warmup to"),
+        ({"warmup": 0.8}, "warmup: 0.8 and decay 0.3 are more than the whole training"),
+    ],
+)
+def test_shares_that_a_schedule_would_ignore_are_refused(values, keys, said):
+    values["training"] |= keys
+    assert message(values).startswith(f"config.yaml: training: {said}")
+
+
+def test_schedules_and_augmentation_are_taken(values):
+    values["training"] |= {"schedule": "one_cycle", "warmup": 0.3, "decay": 0}
+    steps = [{"name": "random_crop", "padding": 4}, {"name": "horizontal_flip"}]
+    values["training"]["augmentation"] = steps
+    taken = config.check(values).training.model_dump(mode="json")
+    assert taken["augmentation"] == steps
+    assert config.check_blocks(["training"], taken) == taken
 
 
 def test_splits_without_test_are_refused(values):

@@ -64,6 +64,13 @@ def test_what_a_user_changed_elsewhere_stays(path):
     assert config.load(path).study.replicates == 3
 
 
+def test_lists_of_a_preset_stand_in_a_line_as_a_user_would_write_them(path):
+    preset.apply("cifar10", path)
+    text = path.read_text()
+    assert "  augmentation: [{name: random_crop, padding: 4}, {name: horizontal_flip}]" in text
+    assert "    mean: [0.4914, 0.4822, 0.4465]\n" in text
+
+
 def test_each_changed_key_is_said_with_both_values(path):
     said = preset.apply("thorough", path)
     assert "study.replicates: 0 → 3" in said

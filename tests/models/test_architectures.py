@@ -83,6 +83,31 @@ def test_narrow_resnet_is_torchvisions_with_a_quarter_of_the_channels():
         assert list(narrow[name].shape) == wanted, name
 
 
+def test_small_resnet_has_the_parameters_of_the_form_for_32_by_32_pixels():
+    network = networks.build("resnet18_small", n_classes=10, seed=0)
+    # torchvision's, whose stem has 7×7 weights a channel and filter where ours has 3×3.
+    full = n_parameters(networks.build("resnet18", n_classes=10, seed=0))
+    assert n_parameters(network) == full - 64 * 3 * (7 * 7 - 3 * 3) == 11_173_962
+
+
+def test_small_resnet_computes_what_torchvisions_would_with_another_stem():
+    small = networks.build("resnet18_small", n_classes=10, seed=3).eval()
+    twin = torchvision.models.resnet18(num_classes=10)
+    twin.conv1, twin.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    twin.load_state_dict(small.state_dict())
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(small(images), twin.eval()(images))
+        sizes = [small.layer1[0].conv1.stride, small.relu(small.conv1(images)).shape[2:]]
+    assert sizes == [(1, 1), (32, 32)]
+
+
+def test_small_resnet_takes_grey_images_of_28_by_28_pixels():
+    network = networks.build("resnet18_small", n_classes=4, seed=0, shape=(1, 28, 28)).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 4)
+
+
 def test_narrow_resnet_computes_what_torchvisions_would():
     narrow = networks.build("resnet18_narrow", n_classes=10, seed=0).eval()
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

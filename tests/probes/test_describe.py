@@ -48,9 +48,14 @@ def test_receptive_fields_of_resnet18_are_those_on_paper(resnet18):
     }
 
 
-def test_receptive_fields_of_residual_blocks_follow_the_recursion(resnet18):
-    found = fields(resnet18, "blocks")
-    convolutions = [(7, 2), (3, 2)]
+@pytest.mark.parametrize(
+    ("architecture", "stem"), [("resnet18", [(7, 2), (3, 2)]), ("resnet18_small", [(3, 1)])]
+)
+def test_receptive_fields_of_residual_blocks_follow_the_recursion(architecture, stem):
+    found = fields(networks.build(architecture, n_classes=6, seed=0), "blocks")
+    end = "maxpool" if architecture == "resnet18" else "relu"
+    assert found[end] == by_arithmetic(stem)[-1]
+    convolutions = stem.copy()
     for stage in (1, 2, 3, 4):
         for block in (0, 1):
             convolutions += [(3, 2 if stage > 1 and block == 0 else 1), (3, 1)]

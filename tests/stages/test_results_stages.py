@@ -10,17 +10,18 @@ import pytest
 import yaml
 
 from depthlens import tables
+from depthlens.chapters.difficulty import contents
 from depthlens.chapters.difficulty.card import CARD, RELIABILITY
-from depthlens.chapters.difficulty.contents import ensemble_figures, run_figures
+from depthlens.chapters.difficulty.contents import run_figures
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.figures import style
 from depthlens.report import check
 from depthlens.scores.catalogue import SCORES
-from depthlens.stages import claims, ensemble, figures, report
+from depthlens.stages import claims, ensemble_figures, figures, report
 from depthlens.stages.runs import identify, read_ensemble, read_run, unconverged
 
 ALL_FIGURES = run_figures(trained=True, train_studied=True)
-ENSEMBLE_FIGURES = ensemble_figures()
+ENSEMBLE_FIGURES = contents.ensemble_figures()
 FIGURES_CFG = {"gallery_images": 8, "confidence_level": 0.95, "dpi": 50}
 CLAIMS_CFG = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
 
@@ -123,7 +124,7 @@ def draw(tiny_run, scores, output, **changes):
 
 def draw_ensemble(tiny_run, card, output):
     tables_of = of_card(tiny_run, card)
-    ensemble.run(
+    ensemble_figures.run(
         card=tables_of["card"],
         reliability=tables_of["reliability"],
         train_images=tables_of["train"],

@@ -110,6 +110,38 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
 
+def test_a_killed_run_with_augmentation_and_cosine_goes_on_to_the_same_bytes(
+    tmp_path, monkeypatch, data, settings, whole
+):
+    settings = settings | {
+        "augmentation": [{"name": "random_crop", "padding": 4}, {"name": "horizontal_flip"}],
+        "label_smoothing": 0.1,
+        "schedule": "cosine",
+        "warmup": 0.2,
+        "decay": 0.0,
+    }
+    undisturbed = run(tmp_path / "whole", data, settings)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill(patch, epoch=3)
+        run(tmp_path / "killed", data, settings)
+    assert run(tmp_path / "killed", data, settings) == undisturbed
+    assert undisturbed["checkpoint.safetensors"] != contents(whole)["checkpoint.safetensors"]
+
+
+def test_a_look_at_an_example_depends_on_its_id_not_on_its_row(
+    tmp_path, monkeypatch, data, settings
+):
+    settings = settings | {"augmentation": [{"name": "random_crop", "padding": 4}], "epochs": 1}
+    ids = tables.read_images(data / "train.parquet").example_id
+    asked = []
+    original = train.augmentation.looks
+    monkeypatch.setattr(
+        train.augmentation, "looks", lambda *a, **k: asked.append(k) or original(*a, **k)
+    )
+    run(tmp_path, data, settings | {"snapshots": 1}, seed=3)
+    assert asked[0]["seed"] == 3 and np.array_equal(asked[0]["example_id"], ids)
+
+
 def test_a_run_killed_between_its_last_epoch_and_its_files_ends_with_the_same_bytes(
     tmp_path, monkeypatch, data, settings, whole
 ):

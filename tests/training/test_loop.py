@@ -1,12 +1,15 @@
 """The training loop against the same steps written out in plain torch."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from depthlens.training import loop
+from depthlens.training import augmentation, loop
+from depthlens.training.schedules import linear
 
 CPU = torch.device("cpu")
 N_TRAIN, N_TEST, N_CLASSES = 25, 11, 4
@@ -65,6 +68,7 @@ def run(
     batch_size=8,
     seed=5,
     orders=None,
+    **other,
 ):
     """Train; the batches of each epoch are appended to `orders`."""
 
@@ -75,8 +79,9 @@ def run(
 
     return list(
         loop.train(
-            network, optimizer, **sets, epochs=epochs, last_epoch=last_epoch, decay=decay,
-            batch_size=batch_size, seed=seed, device=CPU, progress=watch,
+            network, optimizer, **sets, epochs=epochs, last_epoch=last_epoch,
+            schedule=partial(linear, decay=decay), batch_size=batch_size, seed=seed, device=CPU,
+            progress=watch, **other,
         )
     )  # fmt: skip
 
@@ -244,20 +249,6 @@ def test_going_on_after_an_epoch_equals_never_having_stopped(sets):
         assert torch.equal(parts.state_dict()[name], tensor)
 
 
-@pytest.mark.parametrize(
-    ("decay", "shares"),
-    [
-        (0.0, [1, 1, 1, 1, 1]),
-        (0.2, [1, 1, 1, 1, 1]),
-        (0.4, [1, 1, 1, 1, 0.5]),
-        (0.8, [1, 1, 0.75, 0.5, 0.25]),
-        (1.0, [1, 0.8, 0.6, 0.4, 0.2]),
-    ],
-)
-def test_the_learning_rate_worked_by_hand(decay, shares):
-    assert [loop.rate_share(step, 5, decay) for step in range(5)] == pytest.approx(shares)
-
-
 def test_without_decay_the_learning_rate_is_constant(sets):
     network = small_network()
     epochs = run(network, ours(network), sets, epochs=range(1, 4), decay=0.0)
@@ -269,6 +260,64 @@ def test_the_learning_rate_falls_over_the_whole_training_not_over_an_epoch(sets)
     epochs = run(network, ours(network), sets, epochs=range(1, 4), decay=1.0)
     # Nine steps: the rate of the third, the sixth and the ninth.
     assert [e.learning_rate for e in epochs] == pytest.approx([0.07 / 9, 0.04 / 9, 0.01 / 9])
+
+
+def test_label_smoothing_takes_torchs_steps_and_notes_the_plain_loss(sets):
+    network, twin, orders = small_network(), small_network(), []
+    (epoch,) = run(network, ours(network), sets, decay=0, orders=orders, label_smoothing=0.2)
+    optimizer, criterion = (
+        OPTIMIZERS["adam"](twin.parameters()),
+        nn.CrossEntropyLoss(label_smoothing=0.2),
+    )
+    images, labels = as_input(sets["train_images"]), torch.from_numpy(sets["train_labels"]).long()
+    met = torch.empty(N_TRAIN)
+    for batch in orders[0]:
+        logits = twin(images[batch])
+        met[batch] = functional.cross_entropy(logits, labels[batch], reduction="none").detach()
+        optimizer.zero_grad()
+        criterion(logits, labels[batch]).backward()
+        optimizer.step()
+    for name, tensor in twin.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], tensor, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(epoch.train.loss, met, rtol=1e-5, atol=1e-6)
+    plain = loop.evaluate(
+        network,
+        torch.from_numpy(sets["test_images"]),
+        torch.from_numpy(sets["test_labels"]),
+        batch_size=8,
+    )
+    assert np.array_equal(epoch.test.loss, plain.loss)
+
+
+def test_training_meets_augmented_images_and_the_test_images_stay_as_they_are(sets):
+    looks = augmentation.looks(
+        [{"name": "horizontal_flip"}],
+        seed=5, example_id=np.arange(N_TRAIN), image_shape=(1, 8, 8), device=CPU,
+    )  # fmt: skip
+    met, shown, orders = [], [], []
+
+    def prepare(images):
+        (met if network.training else shown).append(images)
+        return images.float().expand(-1, 3, -1, -1) / 255
+
+    network = small_network()
+    run(
+        network, ours(network), sets, epochs=range(1, 3), orders=orders, looks=looks,
+        prepare=prepare,
+    )  # fmt: skip
+    assert torch.equal(torch.cat(shown), torch.from_numpy(sets["test_images"]).repeat(2, 1, 1, 1))
+    everyone = torch.arange(N_TRAIN)
+    images = torch.from_numpy(sets["train_images"])
+    expected = [
+        looks(epoch)(images, everyone)[order].split([8, 8, 9])
+        for epoch, order in enumerate(
+            ([i for batch in batches for i in batch] for batches in orders), 1
+        )
+    ]
+    assert len(met) == 6
+    for found, wanted in zip(met, [batch for epoch in expected for batch in epoch], strict=True):
+        assert torch.equal(found, wanted)
+    assert not torch.equal(looks(1)(images, everyone), looks(2)(images, everyone))
 
 
 def test_margins_worked_by_hand():
@@ -367,7 +416,7 @@ def test_no_hook_stays_on_the_network(sets):
 def test_the_test_set_is_seen_after_each_epoch(sets):
     network = small_network()
     for epoch in loop.train(
-        network, ours(network), **sets, epochs=range(1, 3), last_epoch=2, decay=0.0,
+        network, ours(network), **sets, epochs=range(1, 3), last_epoch=2, schedule=linear,
         batch_size=8, seed=5, device=CPU,
     ):  # fmt: skip
         with torch.no_grad():
@@ -407,8 +456,8 @@ def test_criterion_says_what_is_minimised_and_what_the_logits_are(sets):
         return outputs[0], functional.cross_entropy(outputs[0], classes, reduction="none")
 
     plain, wrapped = small_network(), Twice(small_network())
-    options = {"epochs": range(1, 3), "last_epoch": 2, "batch_size": 6, "decay": 0.5, "seed": 3,
-               "device": CPU}  # fmt: skip
+    options = {"epochs": range(1, 3), "last_epoch": 2, "batch_size": 6, "schedule": linear,
+               "seed": 3, "device": CPU}  # fmt: skip
     expected = list(loop.train(plain, ours(plain), **sets, **options))
     found = list(loop.train(wrapped, ours(wrapped), **sets, **options, criterion=of_first))
     for name, value in plain.state_dict().items():

@@ -11,6 +11,7 @@ from torch.nn import functional
 from depthlens.datasets import edges
 from depthlens.models import edge_networks
 from depthlens.training import loop, stacked
+from depthlens.training.schedules import linear
 
 CPU = torch.device("cpu")
 CLASSES = edges.KINDS[:3]
@@ -86,7 +87,8 @@ def test_training_at_once_takes_the_steps_of_the_study_s_loop(name, weight_decay
         for _ in loop.train(
             network, optimizer,
             train_images=own[0], train_labels=own[1], test_images=own[0], test_labels=own[1],
-            epochs=range(1, 3), last_epoch=2, batch_size=10, decay=0, seed=5 + place, device=CPU,
+            epochs=range(1, 3), last_epoch=2, batch_size=10, schedule=linear, seed=5 + place,
+            device=CPU,
             prepare=lambda pixels: pixels.float() / 255,
         ):  # fmt: skip
             pass

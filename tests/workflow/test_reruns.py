@@ -96,8 +96,12 @@ KEYS = {
     "models.resnet18.architecture": ("resnet34", {"train"}),
     "training.epochs": (3, {"train"}),
     "training.batch_size": (32, {"train"}),
+    "training.augmentation": ([{"name": "horizontal_flip"}], {"train"}),
+    "training.label_smoothing": (0.1, {"train"}),
     "training.optimizer": ("sgd", {"train"}),
     "training.learning_rate": (2e-4, {"train"}),
+    "training.schedule": ("cosine", {"train"}),
+    "training.warmup": (0.1, {"train"}),
     "training.decay": (0.4, {"train"}),
     "training.weight_decay": (0.1, {"train"}),
     "training.momentum": (0.8, {"train"}),
@@ -174,6 +178,8 @@ def with_key(values: dict, key: str, value: object) -> dict:
         values["datasets"]["second"] = values["datasets"]["tiny_shapes"]
     if key == "study.models":
         values["models"]["second"] = {"architecture": "resnet34"}
+    if key == "training.schedule":
+        values["training"]["decay"] = 0.0
     if key == f"{SHAPES}source":
         values["datasets"]["tiny_shapes"] = {
             "source": "torchvision",

@@ -31,7 +31,7 @@ from depthlens.knn.settings import KNN
 from depthlens.models.settings import Network
 from depthlens.probes.settings import Activations, Recording
 from depthlens.scores.settings import Scores
-from depthlens.training.settings import Convergence, Training
+from depthlens.training.settings import Augmentation, Convergence, Training
 
 
 class Study(Block):
@@ -192,10 +192,17 @@ BLOCKS: dict[str, Any] = {
 
 _DATASETS = Config.model_fields["datasets"].annotation
 _MODELS = Config.model_fields["models"].annotation
-_DATASETS_BY_SOURCE = {
-    get_args(model.model_fields["source"].annotation)[0]: model
-    for model in get_args(get_args(Dataset)[0])
-}
+_AUGMENTATION = Training.model_fields["augmentation"].annotation
+
+
+def _by_tag(union: Any, tag: str) -> dict[str, type[BaseModel]]:
+    """The models of a union, by what a key says that tells them apart."""
+    models = get_args(get_args(union)[0])
+    return {get_args(model.model_fields[tag].annotation)[0]: model for model in models}
+
+
+_DATASETS_BY_SOURCE = _by_tag(Dataset, "source")
+_AUGMENTATION_BY_NAME = _by_tag(Augmentation, "name")
 
 
 def check(values: Mapping, *, source: str = "config.yaml") -> Config:
@@ -298,8 +305,14 @@ def _sentence(fault: Mapping) -> str:
     if fault["type"] == "missing":
         return f"{key}: this key is missing"
     if fault["type"] == "union_tag_invalid":
-        source = fault["ctx"]["tag"]
-        return f"{key}.source: unknown source {source!r}{closest(source, _DATASETS_BY_SOURCE)}"
+        kind, tag = fault["ctx"]["discriminator"].strip("'"), fault["ctx"]["tag"]
+        known = [name.strip("'") for name in fault["ctx"]["expected_tags"].split(", ")]
+        return f"{key}.{kind}: unknown {kind} {tag!r}{closest(tag, known)}"
+    if fault["type"] == "union_tag_not_found":
+        kind = fault["ctx"]["discriminator"].strip("'")
+        return f"{key}.{kind}: this key is missing"
+    if fault["type"] == "model_attributes_type":
+        return f"{key}: must be a block of keys and values, not {fault['input']!r}"
     message = fault["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if not key:
@@ -320,6 +333,7 @@ def _locate(location: tuple) -> tuple[list[str], list[str]]:
     for part in location:
         if isinstance(part, int):
             path.append(str(part))
+            block = _AUGMENTATION_BY_NAME if block is _AUGMENTATION else block
         elif isinstance(block, type) and issubclass(block, BaseModel):
             path.append(str(part))
             siblings = list(block.model_fields)
@@ -328,6 +342,6 @@ def _locate(location: tuple) -> tuple[list[str], list[str]]:
         elif block in (_DATASETS, _MODELS):
             path.append(str(part))
             block = Network if block is _MODELS else _DATASETS_BY_SOURCE
-        elif block is _DATASETS_BY_SOURCE:
+        elif block in (_DATASETS_BY_SOURCE, _AUGMENTATION_BY_NAME):
             block = block.get(part)
     return path, siblings

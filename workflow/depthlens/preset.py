@@ -90,11 +90,17 @@ def _set(values: dict, wanted: Mapping, at: str) -> Iterator[tuple[str, object]]
             continue
         if values.get(key, _ABSENT) == value:
             continue  # as it was written
-        if isinstance(value, list):
-            value = CommentedSeq(value)
-            value.fa.set_flow_style()
-        values[key] = value
+        values[key] = _lists_in_a_line(value)
         yield f"{at}{key}", value
+
+
+def _lists_in_a_line(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _lists_in_a_line(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        value = CommentedSeq(value)
+        value.fa.set_flow_style()
+    return value
 
 
 def _value(values: Mapping, key: str) -> object:
@@ -114,6 +120,7 @@ def _keeper() -> YAML:
     keeper = YAML()
     keeper.preserve_quotes = True
     keeper.width = 4096
+    keeper.brace_single_entry_mapping_in_flow_sequence = True  # {name: …} in a list, not name: …
     keeper.representer.add_representer(
         type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
     )

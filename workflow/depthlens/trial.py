@@ -6,6 +6,7 @@ and tables, done in one process. The same functions compute the same numbers.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from depthlens.probes.plan import Probe, feature_probe, plan
 from depthlens.probes.record import Recorder
 from depthlens.scores import dynamics, gradients, neighbours, outputs, sampling
 from depthlens.tables import Images, class_type
-from depthlens.training import loop
+from depthlens.training import loop, schedules
 
 _FORWARD_BATCH = 250
 _GRADIENT_BATCH = 100
@@ -32,7 +33,10 @@ _GRADIENT_BATCH = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is built and trained, but for its seed; see `training.loop`."""
+    """How a network is built and trained, but for its seed; see `training.loop`.
+
+    The schedule of the learning rate is `schedules.linear`; images and labels are as they are.
+    """
 
     architecture: str
     epochs: int
@@ -182,7 +186,7 @@ def fit(
         epochs=range(1, recipe.epochs + 1),
         last_epoch=recipe.epochs,
         batch_size=recipe.batch_size,
-        decay=recipe.decay,
+        schedule=partial(schedules.linear, decay=recipe.decay),
         seed=seed,
         device=device,
         prepare=prepare,
@@ -275,7 +279,7 @@ def see(
     names = [probe.name for probe in points]
     feature_index = names.index(feature_probe(points))
     sets = [train.images, *(split.images for split in others)]
-    recorded = [_record(network, points, images, dtype, prepare) for images in sets]
+    recorded = [record(network, points, images, dtype=dtype, prepare=prepare) for images in sets]
     labels, n_classes, k = train.labels, len(train.classes), n_neighbors
     votes: list[list[NDArray[np.number]]] = [[] for _ in sets]
     distances: list[list[NDArray[np.float32]]] = [[] for _ in sets]
@@ -385,14 +389,15 @@ def scores(
     return pd.DataFrame(columns)
 
 
-def _record(
+def record(
     network: nn.Module,
     points: Sequence[Probe],
     images: NDArray[np.uint8],
-    dtype: torch.dtype,
-    prepare: inputs.Prepare,
+    *,
+    dtype: torch.dtype = torch.float16,
+    prepare: inputs.Prepare = inputs.network_input,
 ) -> tuple[NDArray[np.float32], list[torch.Tensor]]:
-    """Logits, and the activations at each probe as tensors of shape (n, dims)."""
+    """Logits, and the activations at each probe as tensors of shape (n, dims) and a dtype."""
     device = device_of(network)
     logits: list[NDArray[np.float32]] = []
     pieces: list[list[torch.Tensor]] = [[] for _ in points]

@@ -13,9 +13,9 @@ def block():
     return config["chapters"]["benchmarks_of_difficulty"]
 
 
-def test_sweeps_have_the_names_that_sections_read(block):
+def test_sweeps_fill_the_tables_that_sections_read(block):
     block["human"] = {"tiny_shapes": {"counts": "counts.npy", "labels": None}}
-    names = {sweep.name for sweep in CHAPTER.sweeps(block)}
+    names = {name for sweep in CHAPTER.sweeps(block) for name in sweep.tables or [sweep.name]}
     assert {name for section in CHAPTER.sections for name in section.tables} == names
 
 
@@ -41,18 +41,21 @@ def leaves(values: dict, at: str = "") -> set[str]:
 
 OF_RECIPE = {"label_noise", "foreign", "pruning", "orders", "labelling"}
 SETTINGS = {
-    "n_neighbors": OF_RECIPE | {"early_exit", "portraits"},
+    "n_neighbors": OF_RECIPE | {"early_exit", "portraits", "along"},
     "early_epoch": {"label_noise", "pruning", "orders", "portraits"},
     "foreign.held_out_classes": {"foreign"},
     "early_exit.exit_loss_weights": {"early_exit"},
     "early_exit.entropy": {"early_exit"},
     "subsets.shares": {"pruning"},
+    "along.epochs": {"along"},
+    "along.components": {"along"},
     **{
         f"{block}recipe.{key}": sweeps_of
         for block, sweeps_of in (
             ("", OF_RECIPE),
             ("early_exit.", {"early_exit"}),
             ("portraits.", {"portraits"}),
+            ("along.", {"along"}),
         )
         for key in (
             "architecture",
@@ -67,8 +70,8 @@ SETTINGS = {
 """keys that all cells of a sweep read, and the sweeps"""
 
 AXES = {
-    "seeds": (9, OF_RECIPE | {"early_exit", "portraits"}),
-    "datasets": ("more", OF_RECIPE - {"label_noise"} | {"early_exit", "portraits"}),
+    "seeds": (9, OF_RECIPE | {"early_exit", "portraits", "along"}),
+    "datasets": ("more", OF_RECIPE - {"label_noise"} | {"early_exit", "portraits", "along"}),
     "label_noise.datasets": ("more", {"label_noise"}),
     "label_noise.kinds": ("adjacent", {"label_noise"}),
     "label_noise.rates": (0.4, {"label_noise"}),

@@ -198,9 +198,12 @@ def drawings(
 
 
 def with_derived(section: Section, tables: Tables) -> Tables:
-    """The tables, and those that the section derives of them, in the order of their declaration."""
+    """The tables, and those that the section derives of them, in the order of their declaration.
+
+    What a table is there for already is not derived again.
+    """
     found = dict(tables)
     for name, function in section.derive.items():
-        if section.needs(function).issubset(tables):
+        if name not in found and section.needs(function).issubset(tables):
             found[name] = function(**read(function, found))
     return found

@@ -127,31 +127,42 @@ class SmallConvNet(nn.Sequential):
         )
 
 
-class ResNet18Narrow(nn.Module):
-    """ResNet-18 with a quarter of its channels: 16, 32, 64 and 128 in the four stages.
+class ResNet18(nn.Module):
+    """ResNet-18 as torchvision does not have it: narrower, or for images of some 32×32 pixels.
 
-    Everything else is torchvision's: the stem, two basic blocks a stage, and the children `conv1`,
-    `bn1`, `relu`, `maxpool`, `layer1` … `layer4`, `avgpool`, `fc`. It needs a sixteenth of the
-    multiply-accumulates, for experiments that train hundreds of networks.
+    Everything else is torchvision's: two basic blocks a stage, and the children `conv1`, `bn1`,
+    `relu`, `maxpool`, `layer1` … `layer4`, `avgpool`, `fc`.
 
     Parameters
     ----------
     n_classes : int
     channels : int
         Of what the network is given.
+    narrower : int
+        Every layer has so many times fewer channels than ResNet-18's 64, 128, 256 and 512. With 4
+        it needs a sixteenth of the multiply-accumulates, for experiments on hundreds of networks.
+    small_stem : bool
+        The first convolution is 3×3 with stride 1, and there is no `maxpool`, so that the first
+        stage sees every pixel: the form that papers use on CIFAR.
 
     References
     ----------
-    He, Zhang, Ren, Sun (2016), arXiv 1512.03385, table 1.
+    He, Zhang, Ren, Sun (2016), arXiv 1512.03385, table 1; the small stem is that of section 4.2.
     """
 
-    def __init__(self, *, n_classes: int, channels: int) -> None:
+    def __init__(
+        self, *, n_classes: int, channels: int, narrower: int = 1, small_stem: bool = False
+    ) -> None:
         super().__init__()
-        width = 16
-        self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+        width = 64 // narrower
+        if small_stem:
+            self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        else:
+            self.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        if not small_stem:
+            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = _residual_stage(width, width, stride=1)
         self.layer2 = _residual_stage(width, 2 * width, stride=2)
         self.layer3 = _residual_stage(2 * width, 4 * width, stride=2)
@@ -164,9 +175,11 @@ class ResNet18Narrow(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits, shape (n, n_classes), of images of shape (n, channels, height, width)."""
-        seen = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        seen = self.layer4(self.layer3(self.layer2(self.layer1(seen))))
-        return self.fc(self.avgpool(seen).flatten(1))
+        *body, head = self.children()
+        seen = images
+        for child in body:
+            seen = child(seen)
+        return head(seen.flatten(1))
 
 
 def _residual_stage(before: int, after: int, *, stride: int) -> nn.Sequential:

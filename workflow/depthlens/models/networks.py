@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from depthlens.errors import StudyError, closest
-from depthlens.models.architectures import MLP7, ResNet18Narrow, SmallConvNet, VGG16Small
+from depthlens.models.architectures import MLP7, ResNet18, SmallConvNet, VGG16Small
 from depthlens.models.inputs import Prepare, Shape, network_input
 from depthlens.provenance import user_code
 
@@ -20,7 +20,8 @@ _OURS: dict[str, Callable[[int, Shape], nn.Module]] = {
     "vgg16_small": lambda n, shape: VGG16Small(n_classes=n, channels=shape[0]),
     "vgg16_narrow": lambda n, shape: VGG16Small(n_classes=n, channels=shape[0], narrower=4),
     "small_convnet": lambda n, shape: SmallConvNet(n_classes=n, shape=shape),
-    "resnet18_narrow": lambda n, shape: ResNet18Narrow(n_classes=n, channels=shape[0]),
+    "resnet18_narrow": lambda n, shape: ResNet18(n_classes=n, channels=shape[0], narrower=4),
+    "resnet18_small": lambda n, shape: ResNet18(n_classes=n, channels=shape[0], small_stem=True),
 }
 # These two return auxiliary outputs while they train, unless told not to.
 _WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
@@ -34,7 +35,8 @@ def build(architecture: str, *, n_classes: int, seed: int, shape: Shape = (3, 32
     ----------
     architecture : str
         A name that `torchvision.models.list_models(module=torchvision.models)` gives; `mlp7`,
-        `vgg16_small`, `small_convnet`, `resnet18_narrow`, `vgg16_narrow` or `mlp7_narrow`;
+        `vgg16_small`, `resnet18_small`, `small_convnet`, `resnet18_narrow`, `vgg16_narrow` or
+        `mlp7_narrow`;
         `timm:NAME`, if timm is installed; or a function `package.module:function` that is called as
         `function(n_classes=n_classes)` and returns a torch.nn.Module.
     n_classes : int

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from depthlens import ledger
 from depthlens.chapters.difficulty import contents
-from depthlens.chapters.difficulty.run import Run, Runs
+from depthlens.chapters.difficulty.run import Run
+from depthlens.chapters.difficulty.runs import Runs
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.stages.runs import read_runs
 

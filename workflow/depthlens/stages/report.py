@@ -10,7 +10,7 @@ import yaml
 
 from depthlens import ledger, tables
 from depthlens.chapters.contents import CHAPTERS
-from depthlens.chapters.difficulty import contents, page
+from depthlens.chapters.difficulty import contents, numbers, page
 from depthlens.errors import ArtifactError
 from depthlens.prose import count, joined, number
 from depthlens.report import machine
@@ -120,9 +120,9 @@ def run(
         test = read_images_of(of_run, images[index], depth=paths["depth"])
         curves = history[index]
         epochs = tables.read(curves, ["epoch"]).to_pandas() if curves else None
-        drawn = drawn_figures[index]
-        sections.append(page.run_section(of_run, test, epochs, drawn, level=level))
-        found.append(page.run_numbers(of_run, test, level=level))
+        things = contents.of_run(of_run, test=test, history=epochs, level=level)
+        sections.append(page.run_section(things, drawn_figures[index]))
+        found.append(numbers.of_run(things))
         warned.setdefault((of_run.dataset, of_run.model), []).append(paths["convergence"])
         benchmarks[Path(images[index]).parent / "benchmarks"] = of_run.dataset
         folder = Path(paths["probes"]).parent / "benchmarks"
@@ -134,8 +134,9 @@ def run(
             card=paths.card, reliability=paths.reliability, train=paths.train, test=paths.test
         )
         warning = unconverged(warned.get((ensemble.dataset, ensemble.model), []))
-        together.append(page.ensemble_section(ensemble, drawn, warning=warning, level=level))
-        of_ensembles.append(page.ensemble_numbers(ensemble, level=level))
+        things = contents.of_ensemble(ensemble, level=level)
+        together.append(page.ensemble_section(things, drawn, warning=warning))
+        of_ensembles.append(numbers.of_ensemble(things))
 
     whole = Page(
         title=_TITLE,
@@ -158,10 +159,10 @@ def run(
     tables.write_json(
         output_json,
         {
-            "headline": page.headline(found),
+            "headline": numbers.headline(found),
             "runs": found,
             "ensembles": of_ensembles,
-            "claims": [page.plain(dataclasses.asdict(finding)) for finding in findings],
+            "claims": [numbers.plain(dataclasses.asdict(finding)) for finding in findings],
         },
     )
     tables.write_text(output_html.with_name("machine.html"), render_machine(_MADE_WITH, made_with))

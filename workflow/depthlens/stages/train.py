@@ -12,7 +12,7 @@ from depthlens import tables
 from depthlens.errors import ArtifactError
 from depthlens.models import checkpoints, devices, inputs, networks
 from depthlens.progress import bar
-from depthlens.training import loop
+from depthlens.training import augmentation, loop, schedules
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,13 @@ def run(
         shape=inputs.input_shape(cfg["model"], train.images.shape[1:]),
     )
     networks.check_fit(network, architecture, train.images, n_classes=n_classes, prepare=prepare)
+    looks = augmentation.looks(
+        settings["augmentation"],
+        seed=seed,
+        example_id=train.example_id,
+        image_shape=train.images.shape[1:],
+        device=device,
+    )
     network.to(device)
     optimizer = loop.make_optimizer(
         network,
@@ -88,9 +95,13 @@ def run(
         epochs=range(len(done) + 1, settings["epochs"] + 1),
         last_epoch=settings["epochs"],
         batch_size=settings["batch_size"],
-        decay=settings["decay"],
+        schedule=schedules.make(
+            settings["schedule"], warmup=settings["warmup"], decay=settings["decay"]
+        ),
         seed=seed,
         device=device,
+        looks=looks,
+        label_smoothing=settings["label_smoothing"],
         prepare=prepare,
         progress=lambda batches: bar(batches, label="training", unit="batch"),
     ):

@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from depthlens.models.inputs import Prepare, network_input
 from depthlens.scores.norms import error_norm, last_layer_gradient_norm
+from depthlens.training.augmentation import Look, as_they_are
+from depthlens.training.schedules import Schedule
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 Criterion = Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -89,9 +91,11 @@ def train(
     epochs: range,
     last_epoch: int,
     batch_size: int,
-    decay: float,
+    schedule: Schedule,
     seed: int,
     device: torch.device,
+    looks: Callable[[int], Look] = lambda epoch: as_they_are,
+    label_smoothing: float = 0.0,
     prepare: Prepare = network_input,
     criterion: Criterion = cross_entropy,
     progress: Progress = lambda batches: batches,
@@ -111,10 +115,15 @@ def train(
         Numbers of the epochs to run, the first epoch being 1.
     last_epoch : int
         Number of the epoch at whose end the training is finished.
-    decay : float, 0 … 1
-        Share of all steps, the last ones, over which the learning rate falls linearly towards 0.
     batch_size : int
         See `batches_of`.
+    schedule : callable
+        Share of the optimizer's learning rate at each step of the whole training.
+    looks : callable
+        Gives for each epoch what training meets in place of the images: see `augmentation.looks`.
+        Test images are never changed.
+    label_smoothing : float, 0 … 1
+        See `take_steps`.
     prepare : callable
         Makes of a batch of images what the network takes.
     criterion : callable
@@ -129,7 +138,7 @@ def train(
         start = time.perf_counter()
         batches = batches_of(len(train_labels), batch_size, seed, epoch)
         shares = [
-            rate_share(step, last_epoch * len(batches), decay)
+            schedule(step, last_epoch * len(batches))
             for step in range((epoch - 1) * len(batches), epoch * len(batches))
         ]
         train = take_steps(
@@ -140,6 +149,8 @@ def train(
             batches,
             rates=[full_rate * share for share in shares],
             seed=epoch_seed(seed, epoch),
+            look=looks(epoch),
+            label_smoothing=label_smoothing,
             prepare=prepare,
             criterion=criterion,
             progress=progress,
@@ -194,21 +205,6 @@ def snapshot_epochs(n_snapshots: int, last_epoch: int) -> list[int]:
     list of int, length n_snapshots, ascending
     """
     return [-(-last_epoch * number // n_snapshots) for number in range(1, n_snapshots + 1)]
-
-
-def rate_share(step: int, n_steps: int, decay: float) -> float:
-    """Share of the full learning rate at a step: 1, then linearly towards 0.
-
-    Parameters
-    ----------
-    step : int
-        0 … n_steps - 1.
-    n_steps : int
-        Of the whole training.
-    decay : float, 0 … 1
-        Share of the steps, the last ones, over which the rate falls; 0 keeps it constant.
-    """
-    return min(1.0, (n_steps - step) / (decay * n_steps)) if decay else 1.0
 
 
 class _Notes:
@@ -292,6 +288,8 @@ def take_steps(
     *,
     rates: list[float],
     seed: int,
+    look: Look = as_they_are,
+    label_smoothing: float = 0.0,
     prepare: Prepare = network_input,
     criterion: Criterion = cross_entropy,
     progress: Progress = lambda batches: batches,
@@ -310,6 +308,11 @@ def take_steps(
         Learning rate of each step.
     seed : int
         Of dropout.
+    look : callable
+        Gives what is met in place of the images.
+    label_smoothing : float, 0 … 1
+        Share of each label that is spread over all classes evenly, in the loss that is minimised
+        (Szegedy et al. 2016, arXiv 1512.00567, section 7). The loss that is noted has none of it.
     prepare, criterion, progress : callable
         As for `train`.
 
@@ -329,9 +332,14 @@ def take_steps(
                 group["lr"] = rate
             batch = batch.to(labels.device)
             classes = labels[batch].long()
-            logits, loss = criterion(network(prepare(images[batch])), classes)
+            seen = look(images[batch], batch)
+            logits, loss = criterion(network(prepare(seen)), classes)
+            minimised = loss
+            if label_smoothing:
+                of_all_classes = -functional.log_softmax(logits, 1).mean(1)
+                minimised = (1 - label_smoothing) * loss + label_smoothing * of_all_classes
             optimizer.zero_grad()
-            loss.mean().backward()
+            minimised.mean().backward()
             optimizer.step()
             notes.take(batch, logits, classes, loss.detach(), features())
     return notes.outcomes()

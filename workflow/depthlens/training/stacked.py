@@ -112,8 +112,9 @@ def train(
 ) -> Iterator[Moment]:
     """Minimise cross-entropy by stochastic gradient descent; yield at some epochs.
 
-    Each network is trained as `training.loop.train` would with the optimizer `sgd` and `decay` 0:
-    the same batches in the same order, the same steps but for rounding.
+    Each network is trained as `training.loop.train` would with the optimizer `sgd`, a constant
+    rate, images as they are and no label smoothing: the same batches in the same order, the same
+    steps but for rounding.
 
     Parameters
     ----------

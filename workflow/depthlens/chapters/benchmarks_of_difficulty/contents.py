@@ -8,9 +8,11 @@ from depthlens.chapters.benchmarks_of_difficulty import (
     human,
     label_noise,
     labelling,
+    linear_probes,
     orders,
     pruning,
     sayings,
+    unconverged,
 )
 from depthlens.chapters.chapter import Chapter
 
@@ -24,6 +26,8 @@ _PARTS = (
     sayings,
     causes,
     architectures,
+    unconverged,
+    linear_probes,
     human,
 )
 CHAPTER = Chapter(

@@ -86,6 +86,27 @@ class Portraits(Block):
     recipe: Recipe = Field(description="its architecture is replaced by each of the list")
 
 
+class Along(Block):
+    """Depth along a training, and by linear classifiers at its end."""
+
+    recipe: Recipe
+    epochs: Annotated[
+        list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(unique)
+    ] = Field(description="after which depth is measured, ascending; the last is the recipe's")
+    components: int = Field(
+        ge=1, le=10_000, description="principal components that linear classifiers learn from"
+    )
+
+    @model_validator(mode="after")
+    def _epochs_end_with_the_training(self) -> "Along":
+        if self.epochs != sorted(self.epochs) or self.epochs[-1] != self.recipe.epochs:
+            raise ValueError(
+                f"epochs must ascend and end with recipe.epochs, {self.recipe.epochs}: "
+                f"{self.epochs}"
+            )
+        return self
+
+
 class Human(Block):
     """What people said of the images of a dataset, in files of NumPy arrays (.npy)."""
 
@@ -109,6 +130,7 @@ class BenchmarksOfDifficulty(ChapterBlock):
     early_exit: EarlyExit
     subsets: Subsets
     portraits: Portraits
+    along: Along
     human: dict[Name, Human] = Field(description="by dataset; {} where there is none")
 
     def datasets_named(self) -> Mapping[str, list[str]]:
@@ -125,6 +147,7 @@ class BenchmarksOfDifficulty(ChapterBlock):
             "recipe": self.recipe,
             "early_exit.recipe": self.early_exit.recipe,
             "portraits.recipe": self.portraits.recipe,
+            "along.recipe": self.along.recipe,
         }
         for key, recipe in recipes.items():
             if self.early_epoch > recipe.epochs:

@@ -11,7 +11,7 @@ from torch import nn
 from depthlens import trial
 from depthlens.scores.catalogue import BY_NAME
 from depthlens.tables import Images
-from depthlens.training import loop
+from depthlens.training import loop, schedules
 
 RANDOM = "random"
 """in the place of a score, an order or a strategy"""
@@ -225,7 +225,7 @@ def train_on(
             train_labels,
             list(batches[start:end]),
             rates=[
-                recipe.learning_rate * loop.rate_share(step, n_steps, recipe.decay)
+                recipe.learning_rate * schedules.linear(step, n_steps, decay=recipe.decay)
                 for step in range(start, end)
             ],
             seed=loop.epoch_seed(seed, end),
