@@ -27,6 +27,7 @@ from depthlens.errors import StudyError
 from depthlens.models import edge_networks
 from depthlens.stages import cell as stage
 from depthlens.training import loop
+from depthlens.training.schedules import linear
 from depthlens.training.stacked import Moment
 
 SETTINGS = {
@@ -237,7 +238,7 @@ def test_training_the_last_layer_on_features_is_training_the_network(size):
         for _ in loop.train(
             network, optimizer, train_images=train.images, train_labels=train.labels,
             test_images=validation.images, test_labels=validation.labels, epochs=range(1, 4),
-            last_epoch=3, batch_size=4, decay=0, seed=seed, device=torch.device("cpu"),
+            last_epoch=3, batch_size=4, schedule=linear, seed=seed, device=torch.device("cpu"),
             prepare=lambda pixels: pixels.float() / 255,
         ):  # fmt: skip
             pass
