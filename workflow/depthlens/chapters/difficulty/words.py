@@ -25,7 +25,6 @@ _PALE = "#f3f5f8"
 
 two_digits = partial(number, digits=2)
 to_a_tenth = partial(percent, digits=1)
-SHARE = Column("share of the images", to_a_tenth, share=True)
 LOW_SHARE, HIGH_SHARE = Column("low", to_a_tenth), Column("high", to_a_tenth)
 
 SPLITS = {"test": "test images", "train": "training images"}
@@ -37,7 +36,7 @@ COLUMNS = {
     "depth_low": Column("low", two_digits),
     "depth_high": Column("high", two_digits),
     "correlation": Column("Spearman ρ"),
-    "share": SHARE,
+    "share": Column("share of the images", to_a_tenth, share=True),
     "accuracy": Column("accuracy of the network", to_a_tenth, share=True),
     "split": Column("images", SPLITS.__getitem__, {"test": style.WRONG, "train": style.INK}),
 }
