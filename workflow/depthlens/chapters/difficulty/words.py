@@ -14,7 +14,9 @@ from depthlens.prose import count, joined, number, percent, shortened
 from depthlens.scores.catalogue import BY_NAME, DEPTHS
 
 PAPER = "Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647"
-COURSE = "course material on prediction depth with six shapes"
+LAST_TWO = (
+    "the last two depths that can occur (a depth whose probe equals the one before it cannot)"
+)
 
 DEPTH = "prediction depth: the probe from which all later ones agree with the network"
 FEW = 30
