@@ -359,64 +359,27 @@ def ensemble_figures() -> None:
     """
 
 
-@cli.command()
+@_stage
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @click.option("--train/--no-train", help="Whether training images are studied too.")
 @_output("--output", "Table of claims to write.")
 @_cfg("chapters.difficulty")
-def claims(runs: tuple[Path, ...], train: bool, **arguments: Any) -> None:
+def claims() -> None:
     """Hold the claims of the chapter against RUNS: folders results/{dataset}/{model}/seed{n}."""
-    from depthlens.stages import claims
-
-    claims.run(**arguments | _tables(runs, train=train))
 
 
-@cli.command()
+@_stage
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @_file("--data", "Folder of the datasets: {dataset}/test.parquet.")
 @_file("--claims", "Table of claims; beside it figures/{dataset}/{model}/seed{n}/.")
 @_output("--output", "Page to write.")
 @_output("--summary", "JSON of the headline numbers to write.")
 @_cfg("config")
-def report(
-    runs: tuple[Path, ...],
-    data: Path,
-    claims: Path,
-    output: Path,
-    summary: Path,
-    cfg: dict,
-) -> None:
+def report() -> None:
     """Write the page about RUNS: folders results/{dataset}/{model}/seed{n}.
 
     If the study has replicates, it begins with what all networks of a dataset and model say.
     """
-    from depthlens.stages import report
-
-    drawn = claims.parent / "figures"
-    models = dict.fromkeys(run.parent for run in runs) if cfg["study"]["replicates"] else ()
-    report.run(
-        figures=[drawn.joinpath(*run.parts[-3:], "captions.json") for run in runs],
-        claims=claims,
-        **_tables(runs, train="train" in cfg["study"]["splits"]),
-        history=[
-            None if cfg["models"][run.parts[-2]].get("weights") else run / "history.parquet"
-            for run in runs
-        ],
-        images=[data / run.parts[-3] / "test.parquet" for run in runs],
-        ensembles=[
-            report.EnsemblePaths(
-                figures=drawn.joinpath(*model.parts[-2:], "ensemble", "captions.json"),
-                card=model / "card.parquet",
-                reliability=model / "reliability.parquet",
-                train=data / model.parts[-2] / "train.parquet",
-                test=data / model.parts[-2] / "test.parquet",
-            )
-            for model in models
-        ],
-        output_html=output,
-        output_json=summary,
-        config=cfg,
-    )
 
 
 @_stage
@@ -436,19 +399,6 @@ def card() -> None:
 @click.option("--bits", default=8, show_default=True, help="Significant bits of each number.")
 def compact() -> None:
     """Write a small copy of a CARD, to be given away."""
-
-
-def _tables(runs: tuple[Path, ...], *, train: bool) -> dict[str, list[Path]]:
-    """What claims and report read of each run."""
-    names = {
-        "depth": "depth/test.parquet",
-        "probes": "probes.parquet",
-        "convergence": "convergence.json",
-        "scores": "scores/test.parquet",
-    }
-    if train:
-        names |= {"train_depth": "depth/train.parquet", "train_scores": "scores/train.parquet"}
-    return {name: [run / path for run in runs] for name, path in names.items()}
 
 
 _config = click.option(

@@ -27,7 +27,7 @@ def spread(*cells):
     return depth, correct, label
 
 
-def test_claims_are_the_nine_with_their_thresholds():
+def test_claims_have_their_thresholds():
     claims = [one.claim for section in contents.SECTIONS for one in section.claims.values()]
     assert [(claim.id, str(claim.threshold)) for claim in claims] == [
         ("accuracy-falls-with-depth", "≤ -0.9"),
@@ -36,6 +36,11 @@ def test_claims_are_the_nine_with_their_thresholds():
         ("ellipse-is-hardest", "> 0"),
         ("quarter-settled-at-input", "> 0.25"),
         ("deep-fail-more-often", "≥ 5 and ≤ 20"),
+        ("first-peak", "≤ 2"),
+        ("second-peak", "≤ 2"),
+        ("second-peak-is-right", "≥ 0.95 and ≤ 0.98"),
+        ("two-classes-have-tails", "≥ 2"),
+        ("last-are-of-three-classes", "≥ 0.9"),
         ("deep-are-learned-late", "> 0"),
         ("deep-have-small-margins", "< 0"),
         ("self-votes-hide-depth", "> 0"),
@@ -109,6 +114,34 @@ def test_ellipse_gap_is_to_the_hardest_other_class(make_run):
     assert (gap.value, gap.verdict) == (4 - 2, "supported")
     swapped = make_run(depth, correct, label, classes=["circle", "heart", "ellipse"])
     assert evaluate(swapped)["ellipse-is-hardest"].value == 1.5 - 4
+
+
+def test_peaks_are_places_of_depths_by_their_images(make_run):
+    found = evaluate(make_run(*spread((0, 50, 0), (1, 30, 0), (2, 20, 0), (4, 39, 1))))
+    assert (found["first-peak"].value, found["second-peak"].value) == (1, 2)
+    assert found["second-peak-is-right"].value == 39 / 40
+    assert found["second-peak-is-right"].verdict == "supported"
+    flat = evaluate(make_run(*spread((0, 10, 0), (1, 30, 0), (2, 20, 0), (3, 40, 0), (4, 5, 0))))
+    assert (flat["first-peak"].value, flat["second-peak"].value) == (4, 5)
+    assert flat["first-peak"].verdict == flat["second-peak"].verdict == "not supported"
+    elsewhere = evaluate(make_run(*spread((0, 50, 0), (4, 40, 0)), first="layer1"))
+    assert elsewhere["first-peak"].verdict.endswith("the input is not probed")
+
+
+def test_tails_are_shares_of_classes_at_the_last_two_depths(make_run):
+    classes = ["ellipse", "rectangle", "heart", "circle"]
+    columns = spread((0, 5, 0, 0), (4, 5, 0, 0), (1, 6, 0, 1), (3, 4, 0, 1), (0, 9, 0, 2))
+    columns = [a + b for a, b in zip(columns, spread((4, 1, 0, 2), (4, 2, 0, 3)), strict=True)]
+    columns = [a + b for a, b in zip(columns, spread((1, 8, 0, 3)), strict=True)]
+    found = evaluate(make_run(*columns, classes=classes))
+    # Half, 40, 10 and 20 % of the classes; of what is there 10 of 12 are of the first three.
+    assert found["two-classes-have-tails"].value == 2
+    assert found["last-are-of-three-classes"].value == pytest.approx(10 / 12)
+    assert found["last-are-of-three-classes"].verdict == "not supported"
+    swapped = evaluate(make_run(*columns, classes=[*classes[2:], *classes[:2]]))
+    assert swapped["two-classes-have-tails"].value == 0
+    missing = evaluate(make_run([0, 4], [1, 1]))
+    assert missing["last-are-of-three-classes"].verdict.endswith("no class called rectangle")
 
 
 def test_empty_sets_are_not_testable_and_say_why(make_run):

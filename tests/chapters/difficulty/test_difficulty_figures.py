@@ -194,6 +194,13 @@ def test_small_multiples_share_their_axes(make_run):
             assert first.get_ylim() == second.get_ylim()
 
 
+def test_bars_and_intervals_of_depths_with_few_images_are_whole(make_run):
+    made = material(make_run, n=121, n_classes=6, depths=[*[0] * 120, 5])
+    for axes in one(made, "class_mix_by_depth").figure.axes:
+        ends = [line.get_xdata().max() for line in axes.lines]
+        assert max(ends, default=0) <= axes.get_xlim()[1]
+
+
 def test_a_class_has_its_colour_in_every_figure(make_run):
     made = material(make_run)
     colours = style.palette(made["run"].classes)

@@ -17,6 +17,7 @@ from depthlens.chapters.difficulty import (
     neighbours,
     probes,
     scores,
+    six_shapes,
 )
 from depthlens.chapters.difficulty.card import Ensemble
 from depthlens.chapters.difficulty.run import Run
@@ -29,8 +30,8 @@ from depthlens.report.page import Table
 SECTIONS = tuple(
     module.section
     for module in (
-        learned, depth, galleries, classes, probes, factors, scores, neighbours, choices, corners,
-        ensemble,
+        learned, depth, six_shapes, galleries, classes, probes, factors, scores, neighbours,
+        choices, corners, ensemble,
     )
 )  # fmt: skip
 """in the order of the page: each shows what there are those things for that its functions name"""

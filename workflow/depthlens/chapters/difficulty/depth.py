@@ -13,10 +13,6 @@ from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
 from depthlens.prose import count, joined, number, percent
 
-_LAST_TWO = (
-    "the last two depths that can occur (a depth whose probe equals the one before it cannot)"
-)
-
 section = Section(
     __name__,
     title="Prediction depth",
@@ -32,8 +28,7 @@ section = Section(
     },
 )
 
-of_paper = partial(section.claim, source=words.PAPER, over_seeds=False)
-of_course = partial(section.claim, source=words.COURSE, over_seeds=False)
+claim = partial(section.claim, source=words.PAPER, over_seeds=False)
 
 
 @section.derived
@@ -49,7 +44,7 @@ def depths(run, level):
     return table
 
 
-@of_paper(
+@claim(
     "The deeper an image, the less accurate the network is on it.",
     measure="Spearman correlation between depth and the network's accuracy at that depth, over "
     f"depths with at least {words.FEW} test images",
@@ -78,92 +73,22 @@ def accuracy_falls_with_depth(runs):
     return runs.estimate(correlation, n=per_depth[depths].sum(), undefined=same)
 
 
-@of_paper(
+@claim(
     "Images of depth 0 are almost always classified correctly.",
     measure="accuracy of the network on test images of depth 0",
     at_least=0.95,
 )
 def shallowest_are_right(runs):
-    return runs.share(*right_at(runs, [0]))
+    return runs.share(*runs.right_at([0]))
 
 
-@of_paper(
+@claim(
     "Images of the last two depths are mostly misclassified.",
-    measure=f"accuracy of the network on test images of {_LAST_TWO}",
+    measure=f"accuracy of the network on test images of {words.LAST_TWO}",
     at_most=0.5,
 )
 def deepest_are_wrong(runs):
-    return runs.share(*right_at(runs, runs.possible[-2:]))
-
-
-@of_course(
-    "The ellipse is the hardest class.",
-    measure="mean depth of the ellipses minus the largest mean depth of another class",
-    above=0,
-)
-def ellipse_is_hardest(runs):
-    classes = runs.first.classes
-    if "ellipse" not in classes:
-        raise NotTestableError("the dataset has no class called ellipse")
-    ellipse = classes.index("ellipse")
-
-    def gap(times):
-        per_class = runs.tally(times).sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean_depth = np.arange(len(per_class)) @ per_class / per_class.sum(axis=0)
-        others = np.delete(mean_depth, ellipse)
-        others = others[~np.isnan(others)]
-        return float(mean_depth[ellipse] - others.max()) if len(others) else np.nan
-
-    none = "the test set has no ellipse, or nothing but ellipses"
-    return runs.estimate(gap, n=runs.counts.sum(), undefined=none)
-
-
-@of_course(
-    "More than a quarter of the images are settled at the input.",
-    measure="share of test images of depth 0",
-    above=0.25,
-)
-def quarter_settled_at_input(runs):
-    if runs.first.probe_names[0] != "input":
-        raise NotTestableError("the input is not probed")
-    return runs.share(runs.counts[0].sum(), runs.counts.sum())
-
-
-@of_course(
-    "Deep images are 5 to 20 times as likely to be misclassified as shallow ones.",
-    measure=f"error rate on test images of {_LAST_TWO}, divided by that on images of the first two",
-    at_least=5,
-    at_most=20,
-)
-def deep_fail_more_often(runs):
-    shallow, deep = runs.possible[:2], runs.possible[-2:]
-    if set(shallow) & set(deep):
-        raise NotTestableError("too few depths can occur to tell deep from shallow")
-    n = right_at(runs, shallow)[1] + right_at(runs, deep)[1]
-
-    def ratio(times):
-        tally = runs.tally(times)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            of_shallow, of_deep = (
-                1 - tally[at, 1].sum() / tally[at].sum() for at in (shallow, deep)
-            )
-            return float(of_deep / of_shallow)
-
-    none = f"no test image of {_named(shallow)} is misclassified"
-    return runs.estimate(ratio, n=n, undefined=none)
-
-
-def right_at(runs, depths):
-    """Test images of these depths that the network is right on, and all of them."""
-    right, n = runs.counts[depths, 1].sum(), runs.counts[depths].sum()
-    if not n:
-        raise NotTestableError(f"no test image has {_named(depths)}")
-    return right, n
-
-
-def _named(depths):
-    return ("depth " if len(depths) == 1 else "a depth of ") + " or ".join(map(str, depths))
+    return runs.share(*runs.right_at(runs.possible[-2:]))
 
 
 @section.figure(

@@ -153,15 +153,12 @@ def sentence(factors):
     top = factors.iloc[0]
     clear = factors[(factors["low"] > 0) | (factors["high"] < 0)]
     rho = f"ρ = {words.with_interval(top, 'correlation')}"
+    said = f"No factor is clearly correlated with depth; the strongest is {top['factor']} ({rho})"
     if len(clear):
         way = "rises" if top["correlation"] > 0 else "falls"
-        said = f"Depth {way} most clearly with {top['factor']} ({rho})"
         rest = [f"{row.factor} ({number(row.correlation)})" for row in clear[1:4].itertuples()]
+        said = f"Depth {way} most clearly with {top['factor']} ({rho})"
         said += f", then changes with {joined(rest)}" if rest else ""
-    else:
-        said = (
-            f"No factor is clearly correlated with depth; the strongest is {top['factor']} ({rho})"
-        )
     # A rank correlation is blind to what rises and falls again, such as a distance from the middle.
     bent = [
         f"{row.factor} ({percent(row.explained)} of the variance of depth between its bins)"
@@ -175,15 +172,13 @@ def sentence(factors):
 
 def within(run, test, label):
     """What makes an image of one class deep, if anything clearly does: a sentence, or nothing."""
-    own = run.examples["label"].to_numpy() == label
-    depth = run.examples["depth"].to_numpy()[own]
     found = []
-    for name, values in test.factors.items():
-        values = np.asarray(values, np.float64)[own]
-        if len(values) > 3 and np.isfinite(values).all() and np.ptp(values) and np.ptp(depth):
-            found.append((float(stats.spearmanr(values, depth).statistic), name))
+    for name, images in _varying(run, test):
+        own = images[images["label"] == label]
+        if len(own) > 3 and np.ptp(own["depth"]):
+            found.append((float(stats.spearmanr(own["value"], own["depth"]).statistic), name))
     found.sort(key=lambda pair: (-abs(pair[0]), pair[1]))
     strong = [f"{name} (ρ = {number(rho)})" for rho, name in found[:3] if abs(rho) >= 0.1]
-    if not strong or own.all():
+    if not strong or run.examples["label"].nunique() == 1:
         return []
     return [f"Within {run.classes[label]} alone, depth goes with {joined(strong)}."]

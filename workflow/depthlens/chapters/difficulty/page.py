@@ -163,16 +163,12 @@ def _ensemble_cards(ensemble):
 
 def scores_table() -> Table:
     """What every score is: its formula, range, direction and source."""
-
-    def end(value: float) -> str:
-        return f"{value:.3g}".replace("-", "−").replace("inf", "∞")
-
     rows = [
         (
             score.title,
             score.name,
             score.formula,
-            f"{end(score.low)} … {end(score.high)}",
+            score.range,
             "larger" if score.harder > 0 else "smaller",
             score.source,
         )

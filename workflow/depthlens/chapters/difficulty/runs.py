@@ -92,6 +92,19 @@ class Runs:
         low, high = intervals.wilson(successes / seeds, n / seeds, confidence_level=level)
         return Measurement(value=successes / n, low=float(low), high=float(high), n=round(n))
 
+    def right_at(self, depths: Sequence[int]) -> tuple[float, float]:
+        """Test images of these depths that the network is right on, and all of them.
+
+        Raises
+        ------
+        NotTestableError
+            If no image has any of them.
+        """
+        right, n = self.counts[depths, 1].sum(), self.counts[depths].sum()
+        if not n:
+            raise NotTestableError(f"no test image has {named(depths)}")
+        return right, n
+
     def estimate(
         self,
         of_times: Callable[[NDArray], float],
@@ -128,3 +141,8 @@ class Runs:
         # away from -1: its percentile interval may end short of the value.
         low, high = min(low, value), max(high, value)
         return Measurement(value=value, low=low, high=high, n=round(n or n_images))
+
+
+def named(depths: Sequence[int]) -> str:
+    """Depths in a sentence: "depth 0", "a depth of 8 or 9"."""
+    return ("depth " if len(depths) == 1 else "a depth of ") + " or ".join(map(str, depths))

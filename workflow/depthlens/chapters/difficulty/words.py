@@ -14,7 +14,9 @@ from depthlens.prose import count, joined, number, percent, shortened
 from depthlens.scores.catalogue import BY_NAME, DEPTHS
 
 PAPER = "Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647"
-COURSE = "course material on prediction depth with six shapes"
+LAST_TWO = (
+    "the last two depths that can occur (a depth whose probe equals the one before it cannot)"
+)
 
 DEPTH = "prediction depth: the probe from which all later ones agree with the network"
 FEW = 30
@@ -25,7 +27,6 @@ _PALE = "#f3f5f8"
 
 two_digits = partial(number, digits=2)
 to_a_tenth = partial(percent, digits=1)
-SHARE = Column("share of the images", to_a_tenth, share=True)
 LOW_SHARE, HIGH_SHARE = Column("low", to_a_tenth), Column("high", to_a_tenth)
 
 SPLITS = {"test": "test images", "train": "training images"}
@@ -37,7 +38,7 @@ COLUMNS = {
     "depth_low": Column("low", two_digits),
     "depth_high": Column("high", two_digits),
     "correlation": Column("Spearman ρ"),
-    "share": SHARE,
+    "share": Column("share of the images", to_a_tenth, share=True),
     "accuracy": Column("accuracy of the network", to_a_tenth, share=True),
     "split": Column("images", SPLITS.__getitem__, {"test": style.WRONG, "train": style.INK}),
 }
