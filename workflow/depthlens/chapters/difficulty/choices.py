@@ -17,8 +17,6 @@ REFERENCES = {
 }
 """what the probes are to agree with, by column"""
 _VOTING = "ours, of implementations in which training images are their own neighbours"
-    "ours, of implementations of prediction depth in which training images are their own neighbours"
-)
 _VOTES = ("depth", "depth_self_voting")
 _VOTERS = {"left out of its neighbours": style.RIGHT, "counted among them": style.ALERT}
 
