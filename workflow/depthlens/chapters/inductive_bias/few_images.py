@@ -18,7 +18,8 @@ section = Section(
     __name__,
     title="What a few images teach",
     text="Both networks are trained on few images a class and asked about new ones. What one gets "
-    "right more often than the other, from the same images, it must have assumed.",
+    "right more often than the other, from the same images, it must have assumed. The homework, "
+    "with one seed, printed 66.0 and 56.0 % with 10 images a class, 94.0 and 84.67 % with 30.",
     columns=COLUMNS,
 )
 learning(
