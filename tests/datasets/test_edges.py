@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from depthlens.datasets import edges
 
+KINDS = edges.KINDS
+
 
 def drawn(n=200, **options) -> edges.Edges:
     return edges.generate(n, **{"classes": edges.KINDS, "seed": 3, "split": "train", **options})
@@ -71,6 +73,21 @@ def test_places_of_training_and_validation_edges_do_not_overlap(ratio):
     train, validation = (set(values[~np.isnan(values)]) for values in starts.values())
     assert train == set(range(1, int(np.ceil(28 * ratio))))
     assert validation == set(range(int(np.ceil(28 * ratio)), 28))
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_edges_of_a_half_lie_in_it_and_none_is_empty(split):
+    found = drawn(400, classes=("horizontal", "vertical"), split=split, location_ratio=0.5)
+    bright = found.images[:, 0] != found.images[:, 0, :, :].min(axis=(1, 2), keepdims=True)
+    for label, axis in ((0, 2), (1, 1)):
+        lines = bright[found.labels == label].all(axis=axis)
+        assert lines.any(axis=1).all()
+        own = slice(1, 14) if split == "train" else slice(14, 28)
+        assert lines[:, own].any(axis=0).all()
+        lines[:, own] = False
+        assert not lines.any()
+        # What is cut off at the border is less wide than it was drawn.
+        assert found.factors[f"{KINDS[label]}_width"][found.labels == label].max() == 4
 
 
 def test_an_image_does_not_depend_on_how_many_are_drawn():

@@ -24,6 +24,7 @@ def n_parameters(network: nn.Module) -> int:
 def test_the_two_networks_have_the_parameters_that_are_said():
     assert n_parameters(built("cnn")) == 606
     assert n_parameters(built("mlp")) == 39_793
+    assert (n_parameters(built("mlp_means")), n_parameters(built("mlp_narrow"))) == (586, 791)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +33,13 @@ def test_the_two_networks_have_the_parameters_that_are_said():
         ("cnn_average", 606),
         ("cnn_wider", 6 * 50 + 6 * (6 * 49 + 1) + 3 * 7),
         ("cnn_deeper", 606 + 2 * 444),
+        ("cnn_deeper_3x3", 30 + 3 * 84 + 12),
         ("cnn_2x2", 3 * 5 + 444 + 12),
         ("cnn_sobel", 3 * 10 + 444 + 12),
+        ("cnn_frozen_2", 3 * 5 + 3 * 13 + 12),
+        ("cnn_frozen_7", 3 * 50 + 3 * 148 + 12),
+        ("mlp_means", 49 * 11 + 11 + 11 * 3 + 3),
+        ("mlp_narrow", 784 + 1 + 3 + 3),
     ],
 )
 def test_the_others_have_those_of_their_layers(name, expected):
@@ -98,13 +104,45 @@ def test_sobel_s_detectors_are_scipy_s():
 def test_detectors_answer_their_own_edge():
     rows, columns = np.zeros((2, 1, 1, 28, 28), np.float32)
     rows[..., 14:, :] = columns[..., :, 14:] = 1
-    for name in ("cnn_2x2", "cnn_sobel"):
+    for name in ("cnn_2x2", "cnn_sobel", "cnn_frozen_2", "cnn_frozen_3", "cnn_frozen_7"):
         detect = built(name).conv1
         along_row, along_column = (
             detect(torch.tensor(image))[0].abs().amax(dim=(1, 2)) for image in (rows, columns)
         )
-        assert along_row[0] > 1 and along_row[1] == 0
-        assert along_column[1] > 1 and along_column[0] == 0
+        assert along_row[0] > 1 and along_row[1] < 1e-5
+        assert along_column[1] > 1 and along_column[0] < 1e-5
+
+
+def test_frozen_detectors_are_the_course_s_in_both_convolutions():
+    """i / (i² + j²) and j / (i² + j²) from the middle, and a filter of zeros; 12 weights learn."""
+    network = built("cnn_frozen_3")
+    halves = torch.tensor([[-0.5, -1, -0.5], [0, 0, 0], [0.5, 1, 0.5]])
+    expected = torch.stack([halves, halves.T, torch.zeros(3, 3)])
+    torch.testing.assert_close(network.conv1.weight[:, 0], expected)
+    for channel in range(3):
+        torch.testing.assert_close(network.conv2.weight[:, channel], expected)
+    assert built("cnn_frozen_7").conv1.weight[0, 0, 6, 5] == pytest.approx(3 / (9 + 4))
+    assert not network.conv1.bias.any() and not network.conv2.bias.any()
+    learning = {name for name, value in network.named_parameters() if value.requires_grad}
+    assert learning == {"fc.weight", "fc.bias"}
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"), [(2, (27, 13, 12)), (3, (28, 14, 14)), (7, (28, 14, 14))]
+)
+def test_frozen_detectors_are_padded_by_half_a_kernel_rounded_down(size, sizes):
+    network, seen = built(f"cnn_frozen_{size}"), IMAGES
+    found = {}
+    for name, module in network.named_children():
+        seen = module(seen)
+        found[name] = seen.shape[-1]
+    assert tuple(found[name] for name in ("conv1", "pool1", "conv2")) == sizes
+
+
+def test_an_mlp_of_few_weights_sees_means_of_4_by_4_pixels():
+    network = built("mlp_means")
+    means = IMAGES.view(4, 7, 4, 7, 4).mean(dim=(2, 4)).flatten(1)
+    torch.testing.assert_close(network[:3](IMAGES), means)
 
 
 @pytest.mark.parametrize("name", edge_networks.NAMES)

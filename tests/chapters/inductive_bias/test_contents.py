@@ -39,7 +39,10 @@ def changed(**keys):
 @pytest.mark.parametrize(
     ("keys", "sweeps"),
     [
-        ({"few_images__images": [10, 20, 30, 40, 50, 60]}, {"few_images", "edge_detectors"}),
+        (
+            {"few_images__images": [10, 20, 30, 40, 50, 60]},
+            {"few_images", "same_size", "frozen_detectors", "edge_detectors"},
+        ),
         ({"matching": [100, 200, 400, 800, 1600, 3200]}, {"matching"}),
         ({"search__budget": 14}, {"search"}),
         ({"permuted__kernel_sizes": [3, 5, 7, 9]}, {"permuted_kernel_size", "convolutions"}),
@@ -65,6 +68,18 @@ def test_a_changed_setting_is_one_of_its_own_sweeps():
     assert differ == {"overfit"}
 
 
+def test_the_shift_is_of_the_recipes_that_have_one():
+    recipes = by_name(BLOCK)["domain_shift"].settings["recipes"]
+    large, without = recipes["large_kernels"], recipes["without_shift"]
+    assert large == without | {"location_ratio": 0.5}
+    assert recipes["small_kernels"]["location_ratio"] == 0.5
+
+
+def test_all_images_that_are_learned_by_heart_are_one_step():
+    block = BLOCK["overfit"]
+    assert by_name(BLOCK)["overfit"].settings["batch_size"] >= 3 * block["images"]
+
+
 def test_both_networks_get_the_candidates_of_one_search():
     search = by_name(BLOCK)["search"]
     candidates = {"cnn": [], "mlp": []}
@@ -76,7 +91,7 @@ def test_both_networks_get_the_candidates_of_one_search():
 def test_the_user_s_picture_is_a_file_of_its_cell_alone():
     filters = by_name(changed(picture="mine.png"))["filters"]
     assert filters.settings["files"] == {"photograph": {"picture": "mine.png"}}
-    assert {cell["picture"] for cell in filters.cells} == {"edges", "photograph"}
+    assert {cell["picture"] for cell in filters.cells} == {"edges", "photograph", "noise"}
 
 
 def test_sections_read_tables_that_sweeps_fill():

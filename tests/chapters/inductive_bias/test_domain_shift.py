@@ -52,7 +52,20 @@ def made(*, wrong=WRONG, right=RIGHT, recipes=(LARGE, SMALL)):
                      "confidence": 0.9}
                     for prediction in predictions
                 ]  # fmt: skip
-    return {"domain_shift": pd.DataFrame(scores), "domain_shift_answers": pd.DataFrame(answers)}
+    tables = {"domain_shift": pd.DataFrame(scores), "domain_shift_answers": pd.DataFrame(answers)}
+    # Nothing here is said of fewer images, nor of images without a shift.
+    others = {"domain_shift": {"accuracy": 0.01}, "domain_shift_answers": {"prediction": "none"}}
+    return {
+        name: pd.concat(
+            [
+                table.assign(images=10),
+                table.assign(images=5, **others[name]),
+                table.assign(images=10, recipe="without_shift", **others[name]),
+            ],
+            ignore_index=True,
+        )
+        for name, table in tables.items()
+    }
 
 
 def found(tables):

@@ -15,7 +15,9 @@ from depthlens.chapters.inductive_bias.experiments import (
     convolutions,
     course,
     depths,
+    detectors,
     filters,
+    gallery,
     learning,
     material,
     translation,
@@ -24,6 +26,8 @@ from depthlens.datasets import edges
 from depthlens.errors import StudyError
 from depthlens.models import edge_networks
 from depthlens.stages import cell as stage
+from depthlens.training import loop
+from depthlens.training.schedules import linear
 from depthlens.training.stacked import Moment
 
 SETTINGS = {
@@ -211,6 +215,59 @@ def test_a_recipe_of_the_cell_is_followed():
     assert found["shift_kernels"]["row"].max() == 2
 
 
+def test_as_often_as_is_asked_for_is_a_training_looked_at():
+    found = made(course, CNN, {**COURSE, "moments": 1, "answers_at": []})["longer"]
+    assert sorted(set(found["epoch"])) == [0, 3]
+
+
+# ── detectors and gallery ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_training_the_last_layer_on_features_is_training_the_network(size):
+    cell = {"architecture": f"cnn_frozen_{size}", "seeds": "1+2"}
+    settings = {**SETTINGS, "learning_rate": 0.05}
+    found = made(detectors, cell, settings).set_index(["split", "seed"])
+    trial = material.prepare(cell, settings)
+    for place, seed in enumerate(trial.seeds):
+        network = trial.networks[place]
+        train, validation = (trial.images[split][place] for split in ("train", "validation"))
+        optimizer = loop.make_optimizer(
+            network, "sgd", learning_rate=0.05, momentum=0.9, weight_decay=0.0
+        )
+        for _ in loop.train(
+            network, optimizer, train_images=train.images, train_labels=train.labels,
+            test_images=validation.images, test_labels=validation.labels, epochs=range(1, 4),
+            last_epoch=3, batch_size=4, schedule=linear, seed=seed, device=torch.device("cpu"),
+            prepare=lambda pixels: pixels.float() / 255,
+        ):  # fmt: skip
+            pass
+        for split, drawn in (("train", train), ("validation", validation)):
+            with torch.no_grad():
+                logits = network(torch.tensor(drawn.images).float() / 255)
+            labels = torch.tensor(drawn.labels).long()
+            expected = float(functional.cross_entropy(logits, labels))
+            assert found.loc[(split, seed), "loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_gallery_has_all_kinds_of_images_and_undoes_the_permutation():
+    found = made(gallery, {"seed": 3}, {"location_ratio": 0.5})
+    pixels = found["gallery"]
+    counts = pixels.groupby("kind")["example"].nunique().to_dict()
+    assert counts == {"plain": 15, "permuted": 15, "train": 9, "validation": 9}
+    plain, moved = (
+        pixels[pixels["kind"] == kind].pivot(
+            index="example", columns=["row", "column"], values="brightness"
+        ).to_numpy()
+        for kind in ("plain", "permuted")
+    )  # fmt: skip
+    expected = edges.generate(3, classes=edges.KINDS, seed=3, split="train")
+    assert np.array_equal(plain, expected.images.reshape(15, -1))
+    assert not np.array_equal(plain, moved)
+    assert np.array_equal(np.sort(plain), np.sort(moved))
+    assert found["restored"]["same"].tolist() == [1.0] * 15
+
+
 # ── shifted images ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -337,6 +394,14 @@ def test_every_filter_has_all_pixels_and_the_noise_goes_through_it():
             np.testing.assert_allclose(images[name, column], expected, atol=1e-5)
 
 
+def test_a_large_even_ground_has_noise_alone():
+    found = made(filters, {"picture": "noise"}, FILTERED)
+    plain = found[found["filter"] == "none"]
+    assert len(plain) == 256**2 and set(found["dataset"]) == {"noise"}
+    np.testing.assert_allclose(plain["value"] - plain["noise"], 0.5, atol=1e-6)
+    assert plain["noise"].std() == pytest.approx(0.1, rel=0.02)
+
+
 def test_a_photograph_has_no_noise_and_keeps_its_shape(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (360, 480, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "own.png")
@@ -443,6 +508,8 @@ def test_depth_is_that_of_neighbours_in_the_layers_one_by_one(deep):
 CELLS = {
     "learning": (CNN, SETTINGS, ["few_images"]),
     "course": (CNN, COURSE, ["longer", "longer_answers", "longer_kernels"]),
+    "detectors": ({**CNN, "architecture": "cnn_frozen_2"}, SETTINGS, ["frozen_detectors"]),
+    "gallery": ({"seed": 3}, {"location_ratio": 0.5}, ["gallery", "restored"]),
     "translation": (CNN, SHIFTED, ["translation", "equivariance"]),
     "depths": (MLP, {**SETTINGS, "n_neighbors": 2}, ["depth_of_edges"]),
     "filters": ({"picture": "edges"}, FILTERED, ["filters"]),

@@ -26,12 +26,12 @@ def noise_of(seed=0):
     return np.random.default_rng(seed).normal(0, 0.1, (SIZE, SIZE))
 
 
-def of(*, names=("average 3", "laplacian"), pictures=("edges", "photograph"), noise=None):
-    """A table of two pictures; only that of edges has noise."""
+def of(*, names=("average 3", "laplacian"), pictures=("edges", "photograph", "noise"), noise=None):
+    """A table of three pictures; the photograph has no noise."""
     noise = noise_of() if noise is None else noise
     tables = []
     for picture in pictures:
-        added = noise if picture == "edges" else np.zeros_like(noise)
+        added = np.zeros_like(noise) if picture == "photograph" else noise
         for name in ("none", *names):
             value, of_noise = (
                 image if name == "none" else ndimage.convolve(image, KERNELS[name], mode="mirror")
@@ -62,6 +62,19 @@ def test_variance_of_noise_is_taken_away_from_the_borders():
     expected = noise[3:9, 3:9].var() / 9 / averaged.var()
     assert row.value == row.low == row.high == pytest.approx(expected)
     assert row.n == 36 and (row.dataset, row.model) == ("edges", "no network")
+
+
+def test_a_large_image_of_noise_is_judged_on_its_own():
+    given = of()
+    table = given["filters"]
+    of_noise = (table["picture"] == "noise") & (table["filter"] == "average 3")
+    table.loc[of_noise, "noise"] *= 0.5
+    rows = found(given)
+    large, small = (
+        rows[f"averaging-divides-noise{name}"] for name in ("-of-a-large-image", "")
+    )  # fmt: skip
+    assert large.value == pytest.approx(4 * small.value)
+    assert (large.dataset, small.dataset) == ("noise", "edges")
 
 
 def test_the_claim_is_about_the_largest_average():
@@ -102,7 +115,7 @@ def test_the_laplacian_of_even_ground_is_looked_at_without_noise():
     ("given", "id", "reason"),
     [
         (of(names=("laplacian",)), "averaging-divides-noise", "no averaging filter"),
-        (of(names=("average 3",)), "laplacian-is-blind-to-even-ground", "no picture edges with"),
+        (of(names=("average 3",)), "laplacian-is-blind-to-even-ground", "no picture with"),
     ],
 )
 def test_what_was_not_made_is_not_judged(given, id, reason):
@@ -150,6 +163,8 @@ def test_a_table_has_a_row_for_every_picture_and_filter():
         ("Edges with noise", "no filter"), ("Edges with noise", "average of 3×3"),
         ("Edges with noise", "Laplacian"), ("Photograph", "no filter"),
         ("Photograph", "average of 3×3"), ("Photograph", "Laplacian"),
+        ("Noise alone", "no filter"), ("Noise alone", "average of 3×3"),
+        ("Noise alone", "Laplacian"),
     ]  # fmt: skip
     photograph = table.rows[3]
     assert photograph[2].sort == pytest.approx(CLEAN.mean())

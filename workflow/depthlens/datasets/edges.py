@@ -81,8 +81,9 @@ def generate(
         0 … 2⁶² - 1.
     split : {"train", "validation", "test"}
     location_ratio : float, 0 < r < 1, optional
-        Edges of training images start in [1, 28 r), those of the other splits in [28 r, 28): the
-        two never overlap. Without it all start in 1 … 27.
+        Edges along rows and columns of training images lie in [1, 28 r), those of the other splits
+        in [28 r, 28): no row or column of the one belongs to an edge of the other. Slanted edges
+        start there, too, but cross the image. Without it all start in 1 … 27.
 
     Returns
     -------
@@ -96,8 +97,8 @@ def generate(
     Notes
     -----
     An edge along a row begins at its start row and is as many pixels wide as its width; what would
-    lie beyond the image is cut off. So it is with columns. A slanted edge is all pixels closer to a
-    line than half its width; the line crosses the middle row at its start column.
+    lie beyond the image, or beyond 28 r, is cut off. So it is with columns. A slanted edge is all
+    pixels closer to a line than half its width; it crosses the middle row at its start column.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, not {split!r}")
@@ -124,7 +125,7 @@ def generate(
         width = 1 + np.floor(draws[:, 1] * len(WIDTHS))
         intensity = INTENSITY[0] + (INTENSITY[1] - INTENSITY[0]) * draws[:, 2]
         angle = np.floor(draws[:, 3] * len(ANGLES)).astype(np.int64)
-        covered = _covered(direction, start, width, angle)
+        covered = _covered(direction, start, width, angle, last)
         brightness[members] = np.where(covered, intensity[:, None, None], brightness[members])
         for name, values in (("start", start), ("width", width), ("intensity", intensity)):
             factors[f"{direction}_{name}"][members] = values
@@ -134,7 +135,7 @@ def generate(
     return Edges(pixels[:, None], labels, factors)
 
 
-def permute_pixels(images: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
+def permute_pixels(images: NDArray[Any], *, seed: int) -> NDArray[Any]:
     """Images whose pixels are moved, in all of them by the same permutation.
 
     Parameters
@@ -162,9 +163,9 @@ def _starts(split: str, location_ratio: float | None) -> tuple[int, int]:
 
 
 def _covered(
-    direction: str, start: NDArray[Any], width: NDArray[Any], angle: NDArray[np.int64]
+    direction: str, start: NDArray[Any], width: NDArray[Any], angle: NDArray[np.int64], last: int
 ) -> NDArray[np.bool_]:
-    """Which pixels an edge covers, shape (n, 28, 28)."""
+    """Which pixels an edge covers, shape (n, 28, 28); none behind the `last` row or column."""
     pixels = np.arange(IMAGE_SIZE)
     start, width = start[:, None, None], width[:, None, None]
     if direction == "diagonal":
@@ -174,5 +175,5 @@ def _covered(
         along = (pixels[None, None, :] - start) * sine + (pixels[None, :, None] - middle) * cosine
         return np.abs(along) < width / 2
     place = pixels[None, :, None] if direction == "horizontal" else pixels[None, None, :]
-    inside = (place >= start) & (place < start + width)
+    inside = (place >= start) & (place < np.minimum(start + width, last + 1))
     return np.broadcast_to(inside, (len(start), IMAGE_SIZE, IMAGE_SIZE))

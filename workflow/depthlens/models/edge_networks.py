@@ -80,6 +80,50 @@ def convolutional(
     return nn.Sequential(layers)
 
 
+def frozen_detectors(*, n_classes: int, size: int) -> nn.Sequential:
+    """A network of two convolutions set by hand, of which the linear layer alone learns.
+
+    The filters of the first convolution detect an edge along a row, one along a column, and nothing
+    (all weights 0); those of the second are the same ones, for the sum of its three inputs. There
+    are no biases. Images are reflected at their borders by ⌊(size - 1) / 2⌋ pixels: an odd size
+    keeps them, 2×2 makes 28, 27, 13 and 12 rows and columns.
+
+    Parameters
+    ----------
+    n_classes : int
+    size : int
+        2: differences of neighbours. Odd: i / (i² + j²) and j / (i² + j²) at row i and column j
+        from the middle, which is Sobel's, halved, for 3.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Children as of `convolutional`.
+    """
+    if size == 2:
+        detectors = torch.tensor(DETECTORS[2][:2], dtype=torch.float32)
+    else:
+        place = torch.arange(size) - size // 2
+        along = place[:, None] / (place[:, None] ** 2 + place**2).clamp_min(1)
+        detectors = torch.stack([along, along.T])
+    kernels = torch.cat([detectors, torch.zeros(1, size, size)])[:, None]
+    first, second = (
+        nn.Conv2d(channels, 3, size, padding=(size - 1) // 2, padding_mode="reflect")
+        for channels in (1, 3)
+    )
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv1=_frozen(first, kernels),
+        relu1=nn.ReLU(),
+        pool1=nn.MaxPool2d(2),
+        conv2=_frozen(second, kernels.expand(3, 3, size, size)),
+        relu2=nn.ReLU(),
+        avgpool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        fc=_as_glorot(nn.Linear(3, n_classes)),
+    )
+    return nn.Sequential(layers)
+
+
 def multilayer_perceptron(*, n_classes: int) -> nn.Sequential:
     """784 – 50 – 10 – classes with ReLU between: 39,793 parameters at 3 classes.
 
@@ -98,15 +142,47 @@ def multilayer_perceptron(*, n_classes: int) -> nn.Sequential:
     )
 
 
+def perceptron_of_means(*, n_classes: int) -> nn.Sequential:
+    """Means of 4×4 pixels, 49 – 11 – classes with ReLU between: 586 parameters at 3 classes."""
+    return nn.Sequential(
+        OrderedDict(
+            pool1=nn.AvgPool2d(2),
+            pool2=nn.AvgPool2d(2),
+            flatten=nn.Flatten(),
+            fc1=nn.Linear((IMAGE_SIZE // 4) ** 2, 11),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(11, n_classes),
+        )
+    )
+
+
+def narrow_perceptron(*, n_classes: int) -> nn.Sequential:
+    """784 – 1 – classes with ReLU between: 791 parameters at 3 classes."""
+    return nn.Sequential(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(IMAGE_SIZE**2, 1),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(1, n_classes),
+        )
+    )
+
+
 # Functions of the number of classes and the kernel size.
 _NETWORKS: dict[str, Callable[[int, int], nn.Sequential]] = {
     "cnn": lambda n, k: convolutional(n_classes=n, kernel_size=k),
     "cnn_average": lambda n, k: convolutional(n_classes=n, kernel_size=k, pooling="average"),
     "cnn_wider": lambda n, k: convolutional(n_classes=n, kernel_size=k, filters=6),
     "cnn_deeper": lambda n, k: convolutional(n_classes=n, kernel_size=k, convolutions=4),
+    "cnn_deeper_3x3": lambda n, _: convolutional(n_classes=n, kernel_size=3, convolutions=4),
     "cnn_2x2": lambda n, k: convolutional(n_classes=n, kernel_size=k, detector=2),
     "cnn_sobel": lambda n, k: convolutional(n_classes=n, kernel_size=k, detector=3),
+    "cnn_frozen_2": lambda n, _: frozen_detectors(n_classes=n, size=2),
+    "cnn_frozen_3": lambda n, _: frozen_detectors(n_classes=n, size=3),
+    "cnn_frozen_7": lambda n, _: frozen_detectors(n_classes=n, size=7),
     "mlp": lambda n, _: multilayer_perceptron(n_classes=n),
+    "mlp_means": lambda n, _: perceptron_of_means(n_classes=n),
+    "mlp_narrow": lambda n, _: narrow_perceptron(n_classes=n),
 }
 NAMES = tuple(_NETWORKS)
 
@@ -118,13 +194,15 @@ def build(name: str, *, n_classes: int, seed: int, kernel_size: int = 7) -> nn.S
     ----------
     name : str
         `cnn`; `cnn_average` with average pooling; `cnn_wider` with 6 filters a convolution;
-        `cnn_deeper` with 4 convolutions; `cnn_2x2` and `cnn_sobel` with edge detectors that do not
-        learn; `mlp`.
+        `cnn_deeper` with 4 convolutions, `cnn_deeper_3x3` with 4 of 3×3; `cnn_2x2` and `cnn_sobel`
+        whose first convolution is of edge detectors that do not learn; `cnn_frozen_2`, `_3` and
+        `_7` with two convolutions of such; `mlp`; `mlp_means` and `mlp_narrow` of as few weights
+        as `cnn`.
     n_classes : int
     seed : int
         Of the initial weights.
     kernel_size : int
-        Of convolutions that learn.
+        Of convolutions that learn, where the name does not say it.
 
     Raises
     ------
@@ -148,6 +226,10 @@ def _as_glorot(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
 
 
 def _set_detectors(convolution: nn.Conv2d, size: int) -> None:
-    weight = torch.tensor(DETECTORS[size], dtype=torch.float32)[:, None]
+    _frozen(convolution, torch.tensor(DETECTORS[size], dtype=torch.float32)[:, None])
+
+
+def _frozen(convolution: nn.Conv2d, weight: torch.Tensor) -> nn.Conv2d:
+    """A convolution that has these weights, no bias, and does not learn."""
     convolution.load_state_dict({"weight": weight, "bias": torch.zeros(len(weight))})
-    convolution.requires_grad_(False)
+    return convolution.requires_grad_(False)

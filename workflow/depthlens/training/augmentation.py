@@ -112,11 +112,7 @@ def _change(step: Mapping[str, Any], draws: NDArray[np.uint64], device: torch.de
 
 def _windows(images: torch.Tensor, corners: torch.Tensor, size: torch.Size) -> torch.Tensor:
     """The part of each image whose upper left corner is at a row and a column, shape (n, 2)."""
-    height, width = (torch.arange(side, device=images.device) for side in size)
-    example, channel = (
-        torch.arange(n, device=images.device).view(shape)
-        for n, shape in zip(images.shape[:2], ((-1, 1, 1, 1), (-1, 1, 1)), strict=True)
-    )
-    rows = (corners[:, :1] + height)[:, None, :, None]
-    columns = (corners[:, 1:] + width)[:, None, None, :]
-    return images[example, channel, rows, columns]
+    height, width = size
+    every = images.unfold(2, height, 1).unfold(3, width, 1)  # a view of all windows
+    example = torch.arange(len(images), device=images.device)
+    return every[example, :, corners[:, 0], corners[:, 1]]

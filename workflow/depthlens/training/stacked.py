@@ -19,8 +19,10 @@ from torch.nn import functional
 
 from depthlens.training.loop import batches_of
 
-Images = Sequence[NDArray[np.uint8]]
-"""Of each network an array of shape (n, channels, height, width), all of one shape."""
+Images = Sequence[NDArray[np.uint8]] | Sequence[NDArray[np.float32]]
+"""Of each network an array of shape (n, channels, height, width), all of one shape.
+
+Bytes are brightness, of which 255 is 1; other numbers are features, taken as they are."""
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 _FORWARD_BATCH = 100
 
@@ -204,9 +206,9 @@ class _Steps:
 
 
 def _channels_last(images: Images, device: torch.device) -> torch.Tensor:
-    """Brightness in [0, 1], shape (n_networks, n, height, width, channels)."""
+    """Brightness in [0, 1], or features, shape (n_networks, n, height, width, channels)."""
     stacked = torch.tensor(np.stack([np.moveaxis(of_one, 1, -1) for of_one in images]))
-    return stacked.to(device).float() / 255
+    return stacked.to(device).float() / (255 if stacked.dtype == torch.uint8 else 1)
 
 
 @torch.no_grad()

@@ -2,8 +2,9 @@
 
 from matplotlib.lines import Line2D
 
-from depthlens.chapters.inductive_bias.words import COLUMNS, COURSE, NETWORKS
+from depthlens.chapters.inductive_bias.words import COLUMNS, NETWORKS
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import INDUCTIVE_BIAS
 from depthlens.datasets.edges import IMAGE_SIZE
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
@@ -22,7 +23,10 @@ section = Section(
     title="Arithmetic of convolutions",
     text="Output size, parameters and receptive field of every layer by their formulas, and as "
     "found by running the network: shapes of its activations, numbers of its weights, and where "
-    "the gradient of one value reaches the image.",
+    "the gradient of one value reaches the image. A layer of stride S makes the field of all that "
+    "come behind it grow S times as fast, and leaves them 1/S² of the places to compute. The "
+    "recursion that the homework gives, S (field − 1) + K, holds from the last layer back to the "
+    "first; forwards each layer adds (K − 1) times the strides before it.",
     columns=COLUMNS
     | {name: Column(title, count) for name, title in QUANTITIES.items()}
     | {f"measured_{name}": Column("measured", count) for name in QUANTITIES}
@@ -75,7 +79,7 @@ def receptive_fields_by_formula(convolutions):
 
 @section.claim(
     "L convolutions of kernel K see L(K − 1) + 1 pixels.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, written part",
     measure="share of the convolutions for which that is so, without the poolings between them",
     over_seeds=False,
     at_least=1,

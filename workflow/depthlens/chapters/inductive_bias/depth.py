@@ -10,12 +10,12 @@ from depthlens.chapters.inductive_bias import depths
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
     COLUMNS,
-    COURSE,
     NETWORKS,
     seeds,
     with_three_classes,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -95,7 +95,7 @@ def defined(values, reason):
 
 @section.claim(
     "The same images are deep for both networks.",
-    source=COURSE,
+    source=OURS,
     measure="rank correlation of depth between convolutional network and MLP, same seed, "
     "validation images with equal position",
     networks=BOTH,
@@ -115,7 +115,7 @@ def with_factor(correlations, factor):
 def deep(kind, factor, network):
     return section.claim(
         f"{kind} edges are deep.",
-        source=COURSE,
+        source=OURS,
         measure=f"rank correlation of depth with {factor}, images with an edge, "
         f"{NETWORKS[network]}",
         networks=[network],
@@ -145,7 +145,7 @@ def thin_edges_deep_for_mlp(correlations):
 
 @section.claim(
     "Deep images are more often wrong.",
-    source=COURSE,
+    source="Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647",
     measure="error rate of the deeper half minus that of the shallower half (by rank of depth, "
     "ties by position), convolutional network",
     networks=["cnn"],

@@ -1,4 +1,4 @@
-"""Edge detectors set by hand: do they help where images are few?"""
+"""Edge detectors set by hand in the first convolution: do they help where images are few?"""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,6 @@ import seaborn as sns
 from depthlens.chapters.inductive_bias.leads import lead, standing, tidy, with_fewest, with_most
 from depthlens.chapters.inductive_bias.words import (
     COLUMNS,
-    COURSE,
     NETWORKS,
     learning,
     of_few_images,
@@ -15,6 +14,7 @@ from depthlens.chapters.inductive_bias.words import (
     validated,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.models.edge_networks import DETECTORS
 from depthlens.prose import joined, percent, some
@@ -22,11 +22,12 @@ from depthlens.prose import joined, percent, some
 NAMES = {"cnn": "learned filters", **{name: NETWORKS[name] for name in ("cnn_2x2", "cnn_sobel")}}
 section = Section(
     __name__,
-    title="Edge detectors set by hand",
-    text="The three filters of the first convolution are set to detectors of an edge along a row, "
-    "along a column and of a slanted one: differences of neighbours (2×2) or Sobel's (3×3). They "
-    "do not learn; everything behind them does. Beside them is the network that learns all of its "
-    "filters.",
+    title="Edge detectors set by hand, second convolution learns",
+    text="Unlike in the section before, the second convolution learns, and the rate is that of "
+    "learned filters. The three filters of the first convolution are set to detectors of an edge "
+    "along a row, along a column and of a slanted one: differences of neighbours (2×2) or Sobel's "
+    "(3×3). They do not learn; everything behind them does. Beside them is the network that learns "
+    "all of its filters.",
     columns=COLUMNS
     | {"architecture": COLUMNS["architecture"]._replace(title="filters", write=NAMES.__getitem__)},
 )
@@ -48,7 +49,7 @@ def both(few_images, edge_detectors):
 def help_with_few(detectors, name):
     return section.claim(
         "Edge detectors set by hand help when images are few.",
-        source=COURSE,
+        source=f"{OURS}, after question 2 of the homework, where both convolutions are frozen",
         measure=f"validation accuracy with the fewest images, {detectors} minus learned filters",
         networks=["cnn", name],
         above=0,
@@ -58,7 +59,7 @@ def help_with_few(detectors, name):
 def hurt_with_many(detectors, name):
     return section.claim(
         "They are a burden when images are many.",
-        source=COURSE,
+        source=f"{OURS}, after question 2 of the homework, where both convolutions are frozen",
         measure=f"validation accuracy with the most images, {detectors} minus learned filters",
         networks=["cnn", name],
         below=0,
@@ -86,7 +87,7 @@ def detectors_sobel_hurt_with_many(both):
 
 
 @section.figure(
-    "Edge detectors set by hand",
+    "Edge detectors set by hand, second convolution learns",
     shows="Above: accuracy on validation images · below: detectors minus learned filters, seed by "
     "seed · right: weights",
     alt="Three lines of validation accuracy by the number of training images, one a way to get the "

@@ -4,7 +4,6 @@ from depthlens.chapters.inductive_bias.leads import lead, standing, tidy, with_f
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
     COLUMNS,
-    COURSE,
     NETWORKS,
     learning,
     of_few_images,
@@ -12,13 +11,15 @@ from depthlens.chapters.inductive_bias.words import (
     validated,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import INDUCTIVE_BIAS
 from depthlens.prose import joined, percent, some
 
 section = Section(
     __name__,
     title="What a few images teach",
     text="Both networks are trained on few images a class and asked about new ones. What one gets "
-    "right more often than the other, from the same images, it must have assumed.",
+    "right more often than the other, from the same images, it must have assumed. The homework, "
+    "with one seed, printed 66.0 and 56.0 % with 10 images a class, 94.0 and 84.67 % with 30.",
     columns=COLUMNS,
 )
 learning(
@@ -32,8 +33,9 @@ learning(
 
 @section.claim(
     "From few images the convolutional network learns more than the MLP.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 2",
     measure="validation accuracy with the fewest images, convolutional network minus MLP",
+    printed="66.0 and 56.0 %: 0.100",
     above=0,
 )
 def cnn_ahead_with_few(few_images):
@@ -42,7 +44,7 @@ def cnn_ahead_with_few(few_images):
 
 @section.claim(
     "It is ahead with every number of images.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 2",
     measure="smallest difference of validation accuracy over the numbers of images, convolutional "
     "network minus MLP",
     above=0,
@@ -54,7 +56,7 @@ def cnn_ahead_throughout(few_images):
 
 @section.claim(
     "The more images there are, the smaller its lead.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 2",
     measure="lead with the most images minus lead with the fewest",
     below=0,
 )

@@ -1,18 +1,17 @@
 """Pooling, width and depth: which of them help, with two classes more?"""
 
-from functools import partial
-
 import pandas as pd
 
 from depthlens.chapters.inductive_bias.words import (
     COLUMNS,
-    COURSE,
     at_the_end,
     course,
     sizes_of,
     with_five_classes,
+    with_most_images,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
 from depthlens.figures.sheet import Column
 from depthlens.prose import joined, percent
 
@@ -21,6 +20,7 @@ NAMES = {
     "cnn_average": "average pooling",
     "cnn_wider": "six filters",
     "cnn_deeper": "four convolutions",
+    "cnn_deeper_3x3": "four convolutions of 3×3",
 }
 ENDS = "validation accuracy at the end"
 section = Section(
@@ -28,29 +28,35 @@ section = Section(
     title="Pooling, width and depth",
     text="Two classes more: a slanted edge, and both an edge along a row and one along a column. "
     "Maximum pooling is compared with average pooling, and the network with one of six filters a "
-    "convolution and one of four convolutions, of which the first alone has a pooling, too.",
+    "convolution and two of four convolutions, of 7×7 and of 3×3; behind the first convolution "
+    "alone there is a pooling.",
     columns=COLUMNS
     | {
         "architecture": COLUMNS["architecture"]._replace(write=NAMES.__getitem__),
         "difference": Column("more than plain"),
     },
 )
+course(
+    section,
+    "pooling",
+    settings=lambda block: (
+        with_five_classes(block)
+        | {key: block["pooling"][key] for key in ("learning_rate", "epochs")}
+    ),
+    architecture=["cnn", "cnn_average"],
+    images=lambda block: block["pooling"]["images"],
+)
+course(
+    section,
+    "width_and_depth",
+    settings=lambda block: with_five_classes(block) | block["width_and_depth"],
+    architecture=["cnn", "cnn_wider", "cnn_deeper", "cnn_deeper_3x3"],
+)
 
 
-def settings(block, sweep):
-    return with_five_classes(block) | block[sweep]
-
-
-for name, networks in {
-    "pooling": ["cnn", "cnn_average"],
-    "width_and_depth": ["cnn", "cnn_wider", "cnn_deeper"],
-}.items():
-    course(
-        section,
-        name,
-        settings=partial(settings, sweep=name),
-        architecture=networks,
-    )
+@section.derived
+def pooled(pooling):
+    return with_most_images(pooling)
 
 
 def by_network(table):
@@ -61,19 +67,19 @@ def by_network(table):
 
 @section.claim(
     "Maximum pooling is better than average pooling for edges.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 6",
     measure=f"{ENDS}, maximum minus average pooling",
     networks=["cnn", "cnn_average"],
     above=0,
 )
-def maximum_beats_average(pooling):
-    ends = by_network(pooling)
+def maximum_beats_average(pooled):
+    ends = by_network(pooled)
     return ends["cnn"] - ends["cnn_average"]
 
 
 @section.claim(
     "More filters help.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 6",
     measure=f"{ENDS}, six filters minus the plain network",
     networks=["cnn", "cnn_wider"],
     above=0,
@@ -85,7 +91,7 @@ def wider_is_better(width_and_depth):
 
 @section.claim(
     "More convolutions help.",
-    source=COURSE,
+    source=f"{OURS}, with larger kernels than question 6 of the homework has",
     measure=f"{ENDS}, four convolutions minus the plain network",
     networks=["cnn", "cnn_deeper"],
     above=0,
@@ -93,6 +99,18 @@ def wider_is_better(width_and_depth):
 def deeper_is_better(width_and_depth):
     ends = by_network(width_and_depth)
     return ends["cnn_deeper"] - ends["cnn"]
+
+
+@section.claim(
+    "More convolutions, of smaller kernels, help.",
+    source=f"{OURS}, of what question 6 of the homework asks",
+    measure=f"{ENDS}, four convolutions of 3×3 minus the plain network",
+    networks=["cnn", "cnn_deeper_3x3"],
+    above=0,
+)
+def deeper_is_better_with_small_kernels(width_and_depth):
+    ends = by_network(width_and_depth)
+    return ends["cnn_deeper_3x3"] - ends["cnn"]
 
 
 def draw(sheet, table):
@@ -114,9 +132,27 @@ ALT = (
 )
 
 
-@section.figure("Maximum against average pooling", shows="Accuracy on validation images", alt=ALT)
-def pooling(sheet, pooling):
-    return draw(sheet, pooling)
+@section.figure(
+    "Maximum against average pooling",
+    shows="Accuracy on validation images, with the most training images",
+    alt=ALT,
+)
+def pooling(sheet, pooled):
+    return draw(sheet, pooled)
+
+
+@section.figure(
+    "Maximum against average pooling, by number of images",
+    shows="Accuracy on validation images at the end of the training",
+    alt="Two lines of validation accuracy by the number of training images, one a pooling.",
+)
+def pooling_by_images(sheet, pooling):
+    sheet.facts.append(sizes_of(pooling))
+    ends = at_the_end(pooling, "validation")
+    sheet.lines(sheet.axes(3.3), ends, "images", "accuracy", hue="architecture", err_style="bars")
+    means = ends.groupby("architecture")["accuracy"].mean()
+    said = [f"{percent(mean, 1)} ({NAMES[name]})" for name, mean in means.items()]
+    return f"Validation accuracy, mean over the numbers of images and over seeds: {joined(said)}."
 
 
 @section.figure("More filters, more convolutions", shows="Accuracy on validation images", alt=ALT)
@@ -135,7 +171,7 @@ AT_THE_END = "validation accuracy at the end, mean over seeds"
 section.table(
     "pooling",
     f"Maximum against average pooling: {AT_THE_END}",
-    lambda pooling: with_differences(pooling),
+    lambda pooled: with_differences(pooled),
     keys=["architecture"],
     values=["accuracy", "difference"],
 )
@@ -145,4 +181,11 @@ section.table(
     lambda width_and_depth: with_differences(width_and_depth),
     keys=["architecture"],
     values=["accuracy", "difference"],
+)
+section.table(
+    "pooling-by-images",
+    "Maximum against average pooling by the number of training images, mean over seeds",
+    lambda pooling: at_the_end(pooling, "validation").sort_values("images", kind="stable"),
+    keys=["images", "architecture"],
+    values=["accuracy"],
 )

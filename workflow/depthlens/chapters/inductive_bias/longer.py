@@ -1,23 +1,22 @@
-"""Longer training: what becomes of loss, confidence and filters?"""
+"""Longer training: what becomes of loss and confidence?"""
 
 from functools import partial
 
-import numpy as np
 import seaborn as sns
 
-from depthlens.chapters.inductive_bias import steps
 from depthlens.chapters.inductive_bias.calibration import N_BINS, bins_by_seed, by_network
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
     COLUMNS,
-    COURSE,
     NETWORKS,
     course,
     sizes_of,
     validated,
+    with_most_images,
     with_three_classes,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
 from depthlens.figures import plots, style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -26,44 +25,47 @@ from depthlens.prose import count, joined, number, percent, some
 section = Section(
     __name__,
     title="Longer training",
-    text="The same networks, three times as many passes over the images. An answer's confidence is "
-    "the probability that the softmax gives it; of a calibrated network, the answers of confidence "
-    "0.8 are right in 80 % of the cases. The expected calibration error is the mean distance of "
-    "the two, over ten bins of equal width.",
+    text="The same networks, three times as many passes over the images, here over the most "
+    "images. An answer's confidence is the probability that the softmax gives it; of a calibrated "
+    "network, the answers of confidence 0.8 are right in 80 % of the cases. The "
+    "expected calibration error is the mean distance of the two, over ten bins of equal width.",
     columns=COLUMNS
     | {
         "calibration_error": Column("calibration error"),
-        "moment": Column("training"),
-        "likeness": Column("cosine"),
         "middle": Column("confidence", share=True),
     },
 )
 BETWEEN = "at the end minus at the epoch at which section few_images ends"
-MOST_SEEDS = 4  # whose filters are shown
 course(
     section,
     "longer",
     settings=lambda block: (
         with_three_classes(block)
-        | block["longer"]
+        | {key: block["longer"][key] for key in ("learning_rate", "epochs")}
         | {"answers_at": [block["few_images"]["epochs"]]}
     ),
     tables=["answers", "kernels"],
     architecture=BOTH,
+    images=lambda block: block["longer"]["images"],
 )
 
 
 @section.derived
-def scores(longer, longer_answers):
-    """Validation loss, accuracy and calibration at the epochs whose answers were kept."""
-    keys = ["dataset", "architecture", "seed", "epoch"]
-    rows = validated(longer)[[*keys, "loss", "accuracy"]]
-    return rows.merge(by_network(longer_answers), on=keys)
+def curves(longer):
+    return with_most_images(longer)
 
 
 @section.derived
-def likeness(longer_kernels):
-    return steps.by_seed(longer_kernels)
+def answers(longer_answers):
+    return with_most_images(longer_answers)
+
+
+@section.derived
+def scores(curves, answers):
+    """Validation loss, accuracy and calibration at the epochs whose answers were kept."""
+    keys = ["dataset", "architecture", "seed", "epoch"]
+    rows = validated(curves)[[*keys, "loss", "accuracy"]]
+    return rows.merge(by_network(answers), on=keys)
 
 
 def change(scores, measure):
@@ -76,7 +78,7 @@ def change(scores, measure):
 
 @section.claim(
     "Of the MLP, trained longer, the validation loss rises …",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 3",
     measure=f"validation loss {BETWEEN}",
     networks=["mlp"],
     above=0,
@@ -87,7 +89,7 @@ def mlp_loss_rises(scores):
 
 @section.claim(
     "… while its validation accuracy does not fall.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 3",
     measure=f"validation accuracy {BETWEEN}",
     networks=["mlp"],
     at_least=0,
@@ -98,7 +100,7 @@ def mlp_accuracy_rises(scores):
 
 @section.claim(
     "It becomes overconfident.",
-    source=COURSE,
+    source="Guo, Pleiss, Sun, Weinberger (2017), arXiv 1706.04599",
     measure="expected calibration error at the end minus at that epoch, MLP",
     networks=["mlp"],
     above=0,
@@ -109,7 +111,7 @@ def mlp_calibration_worsens(scores):
 
 @section.claim(
     "The convolutional network is the better calibrated one.",
-    source=COURSE,
+    source=OURS,
     measure="expected calibration error at the end, MLP minus convolutional network",
     networks=["cnn", "mlp"],
     above=0,
@@ -118,19 +120,6 @@ def cnn_calibrated(scores):
     ends = scores[scores["epoch"] == scores["epoch"].max()]
     error = ends.pivot(index="seed", columns="architecture", values="calibration_error")
     return error["mlp"] - error["cnn"]
-
-
-@section.claim(
-    "Filters of the first convolution become edge detectors.",
-    source=COURSE,
-    measure="largest absolute cosine of a filter of the first convolution with an edge detector (a "
-    "step along a row or column), mean over filters, after minus before",
-    networks=["cnn"],
-    above=0,
-)
-def kernels_become_edge_detectors(likeness):
-    cosine = likeness.pivot(index="seed", columns="moment", values="likeness")
-    return cosine["after"] - cosine["before"]
 
 
 def moved(scores, measure, write):
@@ -154,11 +143,11 @@ def kept(scores):
     alt="Lines of loss and of accuracy by passes over the training images, a colour a network, "
     "full for training images and dashed for validation images.",
 )
-def longer(sheet, longer, scores):
-    sheet.facts.append(sizes_of(longer))
+def longer(sheet, curves, scores):
+    sheet.facts.append(sizes_of(curves))
     axes = sheet.axes(3.5, columns=2)[0]
     for ax, measure in zip(axes, ("loss", "accuracy"), strict=True):
-        sheet.lines(ax, longer, "epoch", measure, hue="architecture", style="split", markers=False)
+        sheet.lines(ax, curves, "epoch", measure, hue="architecture", style="split", markers=False)
         for epoch in sorted(set(scores["epoch"]))[:-1]:
             ax.axvline(epoch, color=style.MUTED, linestyle=":", linewidth=1.1)
     one_digit = partial(percent, digits=1)
@@ -173,14 +162,14 @@ def longer(sheet, longer, scores):
     alt="Bars of the share of right answers by confidence, against a diagonal, one panel for each "
     "network and time; below each, bars of the number of answers.",
 )
-def calibration(sheet, longer_answers, scores):
+def calibration(sheet, answers, scores):
     sheet.facts.append(some(scores["seed"].nunique(), "seed"))
     times = scores.groupby(["architecture", "epoch"], sort=False)["calibration_error"]
     axes = sheet.axes(
         3.6, rows=2, columns=len(times), height_ratios=[3, 1], sharex=True, sharey="row"
     )
     for (above, below), ((network, epoch), errors) in zip(axes.T, times, strict=True):
-        rows = longer_answers.query("architecture == @network and epoch == @epoch")
+        rows = answers.query("architecture == @network and epoch == @epoch")
         binned = bins_by_seed(rows)
         binned["middle"] = (binned["bin"] + 0.5) / N_BINS
         look = {"native_scale": True, "color": COLUMNS["architecture"].colours[network]}
@@ -203,48 +192,10 @@ def calibration(sheet, longer_answers, scores):
     return f"After {kept(scores)} the expected calibration error is {errors}."
 
 
-@section.figure(
-    "Filters of the first convolution",
-    shows="Weights of the convolutional network before and after the training; above each its "
-    "larger absolute cosine with a step along rows or columns, 1 for an edge detector · one scale: "
-    "blue is negative, red positive",
-    alt="Small squares of weights, filters before the training above, after it below.",
-)
-def kernels(sheet, longer_kernels, likeness, longer):
-    shown = list(dict.fromkeys(longer_kernels["seed"]))[:MOST_SEEDS]
-    sheet.facts.append(f"{sizes_of(longer)}, {len(shown)} shown")
-    weights = longer_kernels[longer_kernels["seed"].isin(shown)]
-    n_filters, most = weights["filter"].nunique(), max(np.abs(weights["weight"]))
-    axes = sheet.axes(2.0, rows=2, columns=n_filters * len(shown))
-    for row, moment in zip(axes, ("before", "after"), strict=True):
-        of_seeds = weights[weights["moment"] == moment].groupby("seed", sort=False)
-        filters = np.concatenate([steps.filters_of(rows) for _, rows in of_seeds])
-        for ax, filter, cosine in zip(row, filters, steps.likeness(filters), strict=True):
-            ax.imshow(filter, cmap="RdBu_r", vmin=-most, vmax=most)
-            ax.set(xticks=[], yticks=[])
-            ax.set_title(number(cosine), fontsize=8, fontweight="normal")
-        row[0].set_ylabel(moment)
-    for place, seed in enumerate(shown):
-        axes[1, place * n_filters].set_xlabel(f"seed {seed}")
-    means = likeness.groupby("moment")["likeness"].mean()
-    return (
-        f"The cosine of a filter with the nearer step is {number(means['before'])} before the "
-        f"training and {number(means['after'])} after it, in the mean over filters and seeds."
-    )
-
-
 section.table(
     "longer",
     "Loss, accuracy, confidence and calibration error on validation images, mean over seeds",
     lambda scores: scores.sort_values(["architecture", "epoch"], kind="stable"),
     keys=["architecture", "epoch"],
     values=["loss", "accuracy", "confidence", "calibration_error"],
-)
-section.table(
-    "longer-kernels",
-    "Larger absolute cosine of filters of the first convolution with a step along rows or columns, "
-    "mean over filters and seeds",
-    lambda likeness: likeness,
-    keys=["moment"],
-    values=["likeness"],
 )

@@ -8,7 +8,6 @@ from matplotlib.ticker import LogLocator
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
     COLUMNS,
-    COURSE,
     NETWORKS,
     learning,
     of_few_images,
@@ -18,6 +17,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_three_classes,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import count, joined, number, percent, some
@@ -108,7 +108,7 @@ def chosen(search, architecture):
 
 @section.claim(
     "The MLP needs ten times as many images.",
-    source=COURSE,
+    source=f"{OURS}, of what question 3 of the homework asks",
     measure="fewest images with which the MLP is at least as good as the convolutional network "
     "with the middle number of images, over that number; a seed that never is counts twice the "
     "most images tried",
@@ -120,7 +120,7 @@ def mlp_needs_ten_times(all_sizes):
 
 @section.claim(
     "Nor does a search over settings help the MLP past the convolutional network.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 3",
     measure="test accuracy of the best candidate by validation accuracy, convolutional network "
     "minus MLP",
     networks=["cnn", "mlp"],

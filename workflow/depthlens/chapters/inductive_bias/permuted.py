@@ -5,14 +5,16 @@ import pandas as pd
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
     COLUMNS,
-    COURSE,
     NETWORKS,
+    at_the_end,
+    course,
     learning,
     sizes_of,
     validated,
     with_three_classes,
 )  # fmt: skip
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import INDUCTIVE_BIAS
 from depthlens.ledger import NotTestableError
 from depthlens.prose import percent
 
@@ -20,7 +22,8 @@ section = Section(
     __name__,
     title="Pixels moved around",
     text="All images have their pixels moved by the same permutation. An MLP cannot notice; a "
-    "convolution finds no neighbours any more that have to do with each other.",
+    "convolution finds no neighbours any more that have to do with each other. How much weights "
+    "decay in the homework cannot be read any more; the value here is ours.",
     columns=COLUMNS,
 )
 
@@ -32,10 +35,13 @@ def recipe(block):
     return with_three_classes(block) | training
 
 
-learning(
+course(
     section,
     "permuted",
-    settings=lambda block: recipe(block) | {"kernel_size": block["permuted"]["kernel_sizes"][0]},
+    settings=lambda block: (
+        recipe(block) | {"kernel_size": block["permuted"]["kernel_sizes"][0], "moments": 1}
+    ),
+    tables=["kernels"],
     architecture=BOTH,
     permuted=[True, False],
     images=lambda block: block["permuted"]["images"],
@@ -55,12 +61,17 @@ def middle(values):
     return values[len(values) // 2]
 
 
-def over_images(permuted):
+@section.derived
+def ends(permuted):
+    return at_the_end(permuted, "validation")
+
+
+def over_images(ends):
     """Mean accuracy over the numbers of images: a row a seed, a column a network and way.
 
     A seed that lacks a number of images that other networks were trained on has none.
     """
-    by_images = validated(permuted).pivot(
+    by_images = ends.pivot(
         index="seed", columns=["architecture", "permuted", "images"], values="accuracy"
     )
     return by_images.T.groupby(level=["architecture", "permuted"]).mean(skipna=False).T
@@ -68,44 +79,44 @@ def over_images(permuted):
 
 @section.claim(
     "With pixels moved around, the MLP is ahead.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 5",
     measure="validation accuracy on permuted images, mean over the numbers of images, MLP minus "
     "convolutional network",
     networks=("cnn", "mlp"),
     above=0,
 )
-def mlp_ahead_when_permuted(permuted):
-    means = over_images(permuted)
+def mlp_ahead_when_permuted(ends):
+    means = over_images(ends)
     return means["mlp", True] - means["cnn", True]
 
 
 @section.claim(
     "The MLP does not notice that pixels were moved.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 5",
     measure="absolute difference of the MLP's mean validation accuracy with and without",
     networks=("mlp",),
     at_most=0.02,
 )
-def mlp_does_not_notice(permuted):
-    means = over_images(permuted)["mlp"]
+def mlp_does_not_notice(ends):
+    means = over_images(ends)["mlp"]
     return (means[False] - means[True]).abs()
 
 
 @section.claim(
     "The convolutional network loses by it.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 5",
     measure="mean validation accuracy without minus with permutation, convolutional network",
     networks=("cnn",),
     above=0,
 )
-def cnn_loses_by_permutation(permuted):
-    means = over_images(permuted)["cnn"]
+def cnn_loses_by_permutation(ends):
+    means = over_images(ends)["cnn"]
     return means[False] - means[True]
 
 
 @section.claim(
     "Larger kernels help where neighbours mean nothing.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, question 5",
     measure="validation accuracy on permuted images, largest kernels minus smallest",
     networks=("cnn",),
     above=0,
@@ -125,12 +136,11 @@ def larger_kernels_help_when_permuted(permuted_kernel_size):
     alt="Lines of validation accuracy by the number of training images, one colour a network, full "
     "where pixels are in place and dashed where they were moved.",
 )
-def permuted(sheet, permuted):
-    rows = validated(permuted)
+def permuted(sheet, permuted, ends):
     sheet.facts.append(sizes_of(permuted))
-    sheet.lines(sheet.axes(3.7), rows, "images", "accuracy", hue="architecture", style="permuted")
+    sheet.lines(sheet.axes(3.7), ends, "images", "accuracy", hue="architecture", style="permuted")
     right = (
-        rows.groupby(["permuted", "architecture"])["accuracy"]
+        ends.groupby(["permuted", "architecture"])["accuracy"]
         .mean()
         .map(lambda mean: percent(mean, 1))
     )
@@ -148,11 +158,11 @@ def permuted(sheet, permuted):
     alt="Two lines of validation accuracy by kernel size, full where pixels are in place and "
     "dashed where they were moved; level lines of the MLP, which has no kernels.",
 )
-def permuted_kernel_size(sheet, permuted_kernel_size, permuted):
+def permuted_kernel_size(sheet, permuted_kernel_size, ends):
     rows = validated(permuted_kernel_size)
     small, large = min(rows["kernel_size"]), max(rows["kernel_size"])
     # The MLP has no kernels: as many images teach it the same at either end.
-    mlp = validated(permuted).query("architecture == 'mlp'")
+    mlp = ends.query("architecture == 'mlp'")
     mlp = mlp[mlp["images"] == middle(sorted(set(mlp["images"])))]
     level = [mlp.assign(kernel_size=size) for size in (small, large)]
     sheet.facts.append(sizes_of(permuted_kernel_size))
@@ -173,7 +183,7 @@ def permuted_kernel_size(sheet, permuted_kernel_size, permuted):
 section.table(
     "permuted",
     "Validation accuracy by number of training images, mean over seeds",
-    lambda permuted: validated(permuted),
+    lambda ends: ends,
     keys=("architecture", "images", "permuted"),
     values=("accuracy",),
 )

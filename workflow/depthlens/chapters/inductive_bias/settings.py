@@ -11,38 +11,47 @@ KernelSize = Annotated[int, Field(ge=2, le=13)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class EdgeTraining(Block):
-    """How networks are trained on images of edges."""
+class EdgeRecipe(Block):
+    """How long and how fast networks learn images of edges."""
 
-    images: EdgeImages = Field(description="training images a class")
     learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
     epochs: Epochs = Field(description="passes over the training images")
 
 
-class EdgeSizes(Block):
+class EdgeTraining(EdgeRecipe):
+    """How networks are trained on images of edges."""
+
+    images: EdgeImages = Field(description="training images a class")
+
+
+class Overfit(EdgeTraining):
+    """A few images that are learned by heart."""
+
+    batch_size: int = Field(ge=1, le=65_536, description="examples a step, here alone")
+
+
+class EdgeSizes(EdgeRecipe):
     """How networks are trained on several numbers of images of edges."""
 
     images: Annotated[list[EdgeImages], Field(min_length=1), AfterValidator(unique)] = Field(
         description="training images a class, ascending"
     )
-    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
-    epochs: Epochs = Field(description="passes over the training images")
 
 
-class ShiftRecipe(Block):
+class ShiftRecipe(EdgeRecipe):
     """A way to train where validation edges lie elsewhere."""
 
     kernel_size: KernelSize = Field(description="of convolutions, pixels")
-    learning_rate: float = Field(gt=0, le=10, description="of SGD, constant")
-    epochs: Epochs = Field(description="passes over the training images")
 
 
 class DomainShift(Block):
-    """Validation edges where no training edge was."""
+    """Validation edges in rows and columns where no training edge lies."""
 
-    images: EdgeImages = Field(description="training images a class")
+    images: Annotated[list[EdgeImages], Field(min_length=1), AfterValidator(unique)] = Field(
+        description="training images a class, ascending"
+    )
     location_ratio: Share = Field(
-        description="training edges start in this share of the image, the others in the rest"
+        description="training edges lie in this share of the image, the others in the rest"
     )
     large_kernels: ShiftRecipe
     small_kernels: ShiftRecipe
@@ -97,12 +106,14 @@ class InductiveBias(ChapterBlock):
     validation_images: EdgeImages = Field(description="a class")
     batch_size: int = Field(ge=1, le=65_536, description="examples a step")
     momentum: float = Field(ge=0, lt=1, description="of SGD")
-    overfit: EdgeTraining
+    overfit: Overfit
     few_images: EdgeSizes
-    longer: EdgeTraining
+    frozen_detectors: EdgeRecipe
+    longer: EdgeSizes
     domain_shift: DomainShift
     permuted: Permuted
-    pooling: EdgeTraining
+    five_classes: EdgeSizes
+    pooling: EdgeSizes
     width_and_depth: EdgeTraining
     matching: Annotated[list[EdgeImages], Field(min_length=1), AfterValidator(unique)] = Field(
         description="training images a class that the MLP gets besides, ascending"

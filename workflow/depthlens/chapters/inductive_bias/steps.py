@@ -1,8 +1,10 @@
-"""How much filters of a convolution are like edge detectors: steps along rows or columns."""
+"""How much filters of a convolution are like edge detectors, steps along rows or columns."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from depthlens.chapters.roughness import roughness
 
 
 def steps(size: int) -> NDArray[np.float64]:
@@ -48,6 +50,13 @@ def filters_of(rows: pd.DataFrame) -> NDArray[np.float64]:
     ordered = rows.sort_values(["filter", "row", "column"])
     size = int(ordered["row"].max()) + 1
     return ordered["weight"].to_numpy(np.float64).reshape(-1, size, size)
+
+
+def rough_by(kernels: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Roughness of the filters of each network, a row a value of some columns and seed."""
+    keys = ["dataset", "architecture", *columns, "seed"]
+    rows = [(*key, roughness(filters_of(own))) for key, own in kernels.groupby(keys, sort=False)]
+    return pd.DataFrame(rows, columns=[*keys, "roughness"])
 
 
 def by_seed(kernels: pd.DataFrame) -> pd.DataFrame:

@@ -5,12 +5,12 @@ import math
 from depthlens.chapters.inductive_bias.words import (
     BOTH,
     COLUMNS,
-    COURSE,
     NETWORKS,
     seeds,
     with_three_classes,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import INDUCTIVE_BIAS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -44,7 +44,8 @@ section = Section(
     "shifted right and down, what comes in repeating the border. Equivariance is measured on the "
     "features: how far those of the shifted image are from the shifted features of the image, "
     "relative to their size, away from the borders. Behind a pooling, a shift by less than its "
-    "stride has no counterpart among the features.",
+    "stride has no counterpart among the features: where the homework says that without pooling a "
+    "network is not invariant to shifts, it is the stride of the pooling that breaks it.",
     columns=COLUMNS
     | {
         "shift": Column("shift right and down, pixels", count),
@@ -81,7 +82,7 @@ def change(translation):
 
 @section.claim(
     "Answers of the convolutional network do not change with the place of an edge.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, introduction",
     measure="accuracy at the largest shift minus without shift, convolutional network",
     networks=["cnn"],
     at_least=-0.02,
@@ -92,7 +93,7 @@ def cnn_keeps_its_answers(translation):
 
 @section.claim(
     "Those of the MLP do.",
-    source=COURSE,
+    source=f"{INDUCTIVE_BIAS}, introduction",
     measure="accuracy at the largest shift minus without shift, MLP",
     networks=["mlp"],
     below=-0.1,
@@ -103,7 +104,7 @@ def mlp_loses_its_answers(translation):
 
 @section.claim(
     "A convolution commutes with shifts.",
-    source=COURSE,
+    source="Cohen, Welling (2016), arXiv 1602.07576",
     measure="largest relative error of the first convolution's features over the shifts, away from "
     "the borders",
     networks=["cnn"],
@@ -118,7 +119,7 @@ def convolution_is_equivariant(equivariance):
 
 @section.claim(
     "Pooling breaks that for shifts that its stride does not divide.",
-    source=COURSE,
+    source="Zhang (2019), arXiv 1904.11486",
     measure="relative error behind the first pooling, mean over odd shifts",
     networks=["cnn"],
     above=0.01,

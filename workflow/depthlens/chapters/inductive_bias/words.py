@@ -15,7 +15,6 @@ Setting = Callable[[Mapping], Any]
 Axis = Setting | Sequence[str | bool]
 """values of one key of the cells"""
 
-COURSE = "course material on inductive biases"
 BOTH = ("cnn", "mlp")
 
 NETWORKS = {
@@ -24,8 +23,15 @@ NETWORKS = {
     "cnn_average": "average pooling",
     "cnn_wider": "six filters",
     "cnn_deeper": "four convolutions",
+    "cnn_deeper_3x3": "four convolutions of 3×3",
     "cnn_2x2": "2×2 detectors",
     "cnn_sobel": "Sobel's detectors",
+    "cnn_frozen_2": "2×2 detectors",
+    "cnn_frozen_3": "3×3 detectors",
+    "cnn_frozen_7": "7×7 detectors",
+    "mlp_means": "MLP of 586 parameters",
+    "mlp_narrow": "MLP of 791 parameters",
+    "no network": "no network",
 }
 COLOURS = {
     "cnn": "#0173b2",
@@ -33,8 +39,14 @@ COLOURS = {
     "cnn_average": "#56b4e9",
     "cnn_wider": "#029e73",
     "cnn_deeper": "#cc78bc",
+    "cnn_deeper_3x3": "#ca9161",
     "cnn_2x2": "#029e73",
     "cnn_sobel": "#d55e00",
+    "cnn_frozen_2": "#029e73",
+    "cnn_frozen_3": "#d55e00",
+    "cnn_frozen_7": "#cc78bc",
+    "mlp_means": "#949494",
+    "mlp_narrow": "#fbafe4",
 }
 SPLITS = {
     "train": "training images",
@@ -126,6 +138,11 @@ def at_the_end(table: pd.DataFrame, *splits: str) -> pd.DataFrame:
     """Rows of some splits at the last epoch of each network."""
     rows = table[table["split"].isin(splits)]
     return rows[rows["epoch"] == rows.groupby("architecture")["epoch"].transform("max")]
+
+
+def with_most_images(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of networks that were trained on the most images."""
+    return table[table["images"] == table["images"].max()]
 
 
 def validated(table: pd.DataFrame) -> pd.DataFrame:

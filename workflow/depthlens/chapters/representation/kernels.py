@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from depthlens.chapters.representation.networks import COLUMNS, both, sizes
+from depthlens.chapters.roughness import roughness
 from depthlens.chapters.section import Section
 from depthlens.chapters.sources import MNIST
 from depthlens.prose import number
@@ -21,25 +22,6 @@ section = Section(
 MOMENTS = ["before", "after"]
 MOST = 16
 """filters that are shown"""
-
-
-def roughness(filters):
-    """How unlike neighbouring weights are, as a share of what drawn weights would have.
-
-    Parameters
-    ----------
-    filters : float array, shape (n, rows, columns)
-
-    Returns
-    -------
-    float
-        Mean squared difference of neighbours, along rows and columns, over twice the variance of
-        the weights of a filter; mean over filters. 1 for weights drawn at random, less where
-        neighbours are alike.
-    """
-    steps = [np.diff(filters, axis=axis).reshape(len(filters), -1) ** 2 for axis in (1, 2)]
-    squared = np.concatenate(steps, axis=1).mean(axis=1)
-    return float(np.mean(squared / (2 * filters.var(axis=(1, 2), ddof=1))))
 
 
 def filters_of(weights):

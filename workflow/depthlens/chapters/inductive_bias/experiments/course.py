@@ -28,12 +28,13 @@ def experiment(
     ----------
     settings : mapping
         `name` of the sweep; `recipes`, by the cell's `recipe`, where there is a choice;
-        `answers_at`: epochs whose answers are kept besides the last one's.
+        `answers_at`: epochs whose answers are kept besides the last one's; `moments`: how often to
+        look, 30 if not given.
 
     Returns
     -------
     dict of DataFrame
-        {name}: see `material.scores_of`, at 31 epochs, 0 among them. {name}_answers: see
+        {name}: see `material.scores_of`, at so many epochs and at 0. {name}_answers: see
         `material.answers_of`, of validation images. {name}_kernels: of the first convolution, if
         there is one, `seed`, `moment` (before, after), `filter`, `row`, `column`, `weight`.
     """
@@ -43,9 +44,8 @@ def experiment(
     trial = prepare(cell, settings)
     kernels = [_kernels(trial, "before")]
     scores, answers = [], []
-    for moment in train(
-        trial, cell, settings, at_epochs=evenly(last, _MOMENTS, also=answered), progress=progress
-    ):
+    looked_at = evenly(last, settings.get("moments", _MOMENTS), also=answered)
+    for moment in train(trial, cell, settings, at_epochs=looked_at, progress=progress):
         scores.append(scores_of(trial, moment))
         if moment.epoch in answered:
             answers.append(answers_of(trial, moment, split="validation"))

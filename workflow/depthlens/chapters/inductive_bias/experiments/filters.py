@@ -14,6 +14,7 @@ from depthlens.errors import StudyError
 
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float64)
 _LONGEST_SIDE = 240
+_LARGE = 256
 _NOISE = 0.1
 
 
@@ -41,8 +42,9 @@ def experiment(
     Parameters
     ----------
     cell : mapping
-        `picture`: "edges" for an image of both edges with noise, "photograph" for the user's
-        picture or, where there is none, scikit-learn's china.jpg.
+        `picture`: "edges" for an image of both edges with noise, "noise" for noise on a large even
+        ground, "photograph" for the user's picture or, where there is none, scikit-learn's
+        china.jpg.
     settings : mapping
         `averaging_sizes`; `files`: {"photograph": {"picture": path or None}}.
 
@@ -58,9 +60,15 @@ def experiment(
         If the user's picture cannot be read.
     """
     own = settings["files"].get(cell["picture"], {}).get("picture")
-    image = _edges() if cell["picture"] == "edges" else _photograph(own)
+    match cell["picture"]:
+        case "edges":
+            image = _edges()
+        case "noise":
+            image = np.full((_LARGE, _LARGE), 0.5)
+        case _:
+            image = _photograph(own)
     noise = np.random.default_rng(0).normal(0, _NOISE, image.shape)
-    if cell["picture"] != "edges":
+    if cell["picture"] == "photograph":
         noise[:] = 0
     given = image + noise
     kernels = {f"average {size}": averaging(size) for size in settings["averaging_sizes"]}
