@@ -39,14 +39,16 @@ def leaves(values: dict, at: str = "") -> set[str]:
     return found
 
 
-OF_RECIPE = {"label_noise", "foreign", "pruning", "orders", "labelling"}
+OF_RECIPE = {"label_noise", "foreign", "pruning", "oversampling", "orders", "labelling"}
 SETTINGS = {
     "n_neighbors": OF_RECIPE | {"early_exit", "portraits", "along"},
-    "early_epoch": {"label_noise", "pruning", "orders", "portraits"},
+    "early_epoch": {"label_noise", "pruning", "oversampling", "orders", "portraits"},
     "foreign.held_out_classes": {"foreign"},
     "early_exit.exit_loss_weights": {"early_exit"},
     "early_exit.entropy": {"early_exit"},
     "subsets.shares": {"pruning"},
+    "oversampling.share": {"oversampling"},
+    "oversampling.times": {"oversampling"},
     "along.epochs": {"along"},
     "along.components": {"along"},
     **{

@@ -58,7 +58,7 @@ def answered(value, *, seed, question="uncertainty", score="depth"):
 def test_without_files_the_claims_are_not_testable_and_the_figure_says_so(tables, portraits):
     tables = tables | {"portraits": portraits}
     found = answers.findings(human.section, tables, **LEVEL)
-    assert len(found) == 2
+    assert len(found) == 3
     for finding in found:
         assert finding.verdict == (
             "not testable here, because no file of human answers is named in "
@@ -74,7 +74,7 @@ def test_without_files_the_claims_are_not_testable_and_the_figure_says_so(tables
 def test_claims_are_means_over_seeds(portraits):
     rows = pd.DataFrame([answered(value, seed=seed) for seed, value in ((1, 0.2), (2, 0.4))])
     tables = {"human": rows, "portraits": portraits}
-    unsure, errors = answers.findings(human.section, tables, **LEVEL)
+    unsure, errors, _ = answers.findings(human.section, tables, **LEVEL)
     assert unsure.value == pytest.approx(0.3)
     assert unsure.verdict == "supported"
     assert "no file of labels is named" in errors.verdict
@@ -82,6 +82,24 @@ def test_claims_are_means_over_seeds(portraits):
     assert "0.30 for uncertainty on toy" in drawing.sentence
     (shown,) = page_tables.report_tables(human.section, tables, **LEVEL)
     assert shown.rows[0][3].text == "0.300"
+
+
+def test_depth_is_best_only_if_no_other_score_agrees_more(portraits):
+    """Versions of depth do not count as others; each seed has its own best."""
+    scores = {"depth": (0.5, 0.4), "depth_label": (0.9, 0.9), "loss": (0.4, 0.5), "el2n": (0.1, 0)}
+    rows = [
+        answered(value, seed=seed, score=score)
+        for score, values in scores.items()
+        for seed, value in zip((1, 2), values, strict=True)
+    ]
+    tables = {"human": pd.DataFrame(rows), "portraits": portraits}
+    found = answers.findings(human.section, tables, **LEVEL)
+    (best,) = (f for f in found if f.id == "depth-is-the-best-predictor-of-people")
+    assert best.value == pytest.approx(((0.5 - 0.4) + (0.4 - 0.5)) / 2, abs=1e-12)
+    rows[1]["value"] = 0.55
+    found = answers.findings(human.section, tables | {"human": pd.DataFrame(rows)}, **LEVEL)
+    (best,) = (f for f in found if f.id == "depth-is-the-best-predictor-of-people")
+    assert best.value == pytest.approx(0.075) and best.verdict == "supported"
 
 
 def test_a_depth_that_people_could_have_made_agrees_with_them():

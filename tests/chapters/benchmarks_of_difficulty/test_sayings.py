@@ -18,23 +18,6 @@ def verdicts(*networks):
     return {(f.id, f.dataset): f for f in found}
 
 
-def test_shares_of_settled_images_are_counted_as_on_paper(network):
-    found = verdicts(network(DEPTH, seed=1), network(OTHER, seed=2))
-    early = found["most-settle-in-the-first-fifth", "toy"]
-    assert early.value == pytest.approx((0.7 + 0.5) / 2)
-    assert early.verdict == "supported"
-    assert early.n == 2
-    late = found["few-need-almost-all", "toy"]
-    assert late.value == pytest.approx((0.2 + 0.0) / 2)
-    assert late.verdict == "supported"
-
-
-def test_an_image_that_never_settles_needs_all_of_the_network(network):
-    rows = network([0, 5])
-    assert 1 - sayings.settled(rows, sayings.ALMOST_ALL) == 0.5
-    assert sayings.settled(rows, sayings.FIFTH) == 0.5
-
-
 def test_correlations_are_signed_by_difficulty(network):
     rows = [network(DEPTH, seed=s, grand=-np.asarray(DEPTH)) for s in (1, 2)]
     found = verdicts(*rows)
@@ -81,7 +64,7 @@ def test_only_the_first_architecture_counts(network):
     rows = [network(DEPTH, seed=s) for s in (1, 2)]
     rows += [network([5] * 10, seed=s, architecture="other") for s in (1, 2)]
     found = verdicts(*rows)
-    assert found["most-settle-in-the-first-fifth", "toy"].value == pytest.approx(0.7)
+    assert found["depth-follows-forgetting", "toy"].value == pytest.approx(1)
     assert {f.model for f in found.values()} == {"net"}
 
 
@@ -89,17 +72,13 @@ def test_figures_say_what_was_found(network, table):
     rows = [network(DEPTH, seed=s) for s in (1, 2)]
     rows += [network(OTHER, seed=s, dataset="second") for s in (1, 2)]
     drawn = dict(answers.drawings(sayings.section, {"portraits": table(*rows)}, **LEVEL))
-    assert list(drawn) == ["settled_by_computation", "what_depth_follows"]
-    first = drawn["settled_by_computation"].sentence
-    assert "on toy 70.0\u00a0% are settled in the first fifth" in first
-    assert "20.0\u00a0% need more than nine tenths" in first
-    assert "on second 50.0\u00a0%" in first
+    assert list(drawn) == ["what_depth_follows"]
     assert "on toy forgetting events 1.00, output margin 1.00 and GraNd 1.00" in (
         drawn["what_depth_follows"].sentence
     )
     (shown,) = page_tables.report_tables(sayings.section, {"portraits": table(*rows)}, **LEVEL)
     assert len(shown.rows) == 2 * len(sayings.section.claims)
     said = {(row[0].text, row[1].text): row[3].text for row in shown.rows}
-    assert said["toy", "1 to 10 % of the images need almost all of the network."] == "0.200"
+    assert said["toy", "Depth follows how often an image is forgotten."] == "1.000"
     # No shallow image is wrong.
     assert said["toy", sayings.section.claims["deep-are-often-wrong"].claim.statement] == "—"

@@ -5,8 +5,9 @@ import pandas as pd
 
 from depthlens.chapters.benchmarks_of_difficulty.explained import CLASS, RANDOM, explain
 from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import first, networks
-from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, claims_of, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, SAID, claims_of, sizes
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -81,9 +82,8 @@ def values(models, of_model, factor=None):
     return [of_model(model) for model in models["model"]]
 
 
-claim = claims_of(
-    section, "course material on prediction depth with six shapes", ending=f" ({MODEL})"
-)
+claim = claims_of(section, OURS, ending=f" ({MODEL})")
+HARD = {"source": f"{SAID}: low contrast and noise are hard"}
 
 
 @claim(
@@ -100,15 +100,16 @@ def importance(models, factor):
     return values(models, lambda m: m.importance[factor] - m.importance[RANDOM], factor)
 
 
-def matters(factor):
+def matters(factor, **source):
     return claim(
         f"The {factor} of an image helps to tell how deep it is.",
         f"permutation importance of {factor} minus that of a random number, held-out images",
         above=0,
+        **source,
     )
 
 
-@matters("contrast")
+@matters("contrast", **HARD)
 def contrast_explains_depth(models):
     return importance(models, "contrast")
 
@@ -130,16 +131,16 @@ def slope(models, factor):
     return values(models, lambda model: added(model, factor), factor)
 
 
-def moves(statement, factor, **bounds):
+def moves(statement, factor, **options):
     return claim(
         statement,
         f"partial dependence of depth at the 90th percentile of {factor} minus that at the 10th, "
         "held-out images",
-        **bounds,
+        **options,
     )
 
 
-@moves("The lower the contrast, the deeper the image.", "contrast", below=0)
+@moves("The lower the contrast, the deeper the image.", "contrast", below=0, **HARD)
 def low_contrast_is_deep(models):
     return slope(models, "contrast")
 
@@ -149,7 +150,7 @@ def small_is_deep(models):
     return slope(models, "size")
 
 
-@moves("The noisier the image, the deeper it is.", "noise", above=0)
+@moves("The noisier the image, the deeper it is.", "noise", above=0, **HARD)
 def noisy_is_deep(models):
     return slope(models, "noise")
 

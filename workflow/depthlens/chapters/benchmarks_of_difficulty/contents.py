@@ -10,8 +10,10 @@ from depthlens.chapters.benchmarks_of_difficulty import (
     labelling,
     linear_probes,
     orders,
+    oversampling,
     pruning,
     sayings,
+    settling,
     unconverged,
 )
 from depthlens.chapters.chapter import Chapter
@@ -21,8 +23,10 @@ _PARTS = (
     foreign,
     early_exit,
     pruning,
+    oversampling,
     orders,
     labelling,
+    settling,
     sayings,
     causes,
     architectures,

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from matplotlib.ticker import AutoLocator
 
-from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, SAID, sizes
 from depthlens.chapters.section import Section
 from depthlens.figures import plots, style
 from depthlens.figures.sheet import Column
@@ -91,15 +91,16 @@ def of(every, kind):
     return rows.set_index("seed")
 
 
-def claim(statement, source, measure, **bounds):
-    return section.claim(statement, source=source, measure=measure, over_seeds=False, **bounds)
+def claim(statement, source, measure, **options):
+    return section.claim(statement, source=source, measure=measure, over_seeds=False, **options)
 
 
 @claim(
     "Heads after each stage save one half to three quarters of the computation",
-    f"said of multi-exit networks, such as {BRANCHY}: two to six times as fast",
+    f"{SAID}: early exits; {BRANCHY}: two to six times as fast",
     "multiply-accumulates of the network with one exit over the mean of those that an image takes "
     f"with several: {MULTI}",
+    printed="2 to 4",
     at_least=2,
     at_most=4,
 )
@@ -109,9 +110,10 @@ def two_to_four_times_less_computation(every):
 
 @claim(
     "Heads after each stage cost less than half a point of accuracy",
-    f"said of multi-exit networks, such as {BRANCHY}",
+    f"{SAID}: early exits; {BRANCHY}",
     "accuracy of the network with one exit less that with several, trained on the same batches: "
     f"{MULTI}",
+    printed="< 0.005",
     below=0.005,
 )
 def less_than_half_a_point_of_accuracy(every):
@@ -120,7 +122,7 @@ def less_than_half_a_point_of_accuracy(every):
 
 @claim(
     "Deep images leave a multi-exit network late",
-    f"our expectation, from {BALDOCK}: depth measures the computation that an image needs",
+    f"ours, from {BALDOCK}: depth measures the computation that an image needs",
     "Spearman correlation of the exit with the prediction depth in the network with one exit: "
     f"{MULTI}",
     above=0,
@@ -155,7 +157,7 @@ def confident_neighbours_keep_accuracy(every):
 
 @claim(
     "The search for neighbours takes more arithmetic than the whole network",
-    "our arithmetic: training images × dims multiply-accumulates at each probe",
+    "ours, by arithmetic: training images × dims multiply-accumulates at each probe",
     "multiply-accumulates of an exhaustive search at every probe up to the exit over those of the "
     f"whole network: {KNN}",
     above=1,

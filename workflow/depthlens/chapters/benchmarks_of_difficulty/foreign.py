@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import BALDOCK, COLUMNS, SAID, sizes
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -14,7 +15,7 @@ from depthlens.sweep import grid
 
 SUN = "Sun, Ming, Zhu, Li (2022), arXiv 2204.06507"
 HENDRYCKS = "Hendrycks, Dietterich (2019), arXiv 1903.12261"
-UNCERTAIN = f"our expectation, from {BALDOCK}: what the network is uncertain about is deep"
+FOREIGN_ARE_DEEP = f"{SAID}: images from elsewhere are deep"
 FROM_SEEDS = "mean over networks of different seeds, which also choose the classes held out"
 DETECTORS = {
     "random": "random",
@@ -46,8 +47,7 @@ section = Section(
         "test images of the classes that it knows, of those that it does not, of another dataset "
         "(padded with black or cut at the edges to the same size), and the known ones with noise, "
         "blur or less contrast, at severities 1, 3 and 5 of CIFAR-10-C. Each detector ranks all of "
-        "them; an AUROC of 1 has every foreign image before every known one, 0.5 is what choosing "
-        "at random gives.",
+        "them; an AUROC of 1 has every foreign image before every known one, 0.5 is chance.",
         "The k-NN distance at the features is that of Sun et al. (2022), to the k-th nearest "
         "training image with features of unit length. That of all probes is the mean, over probes, "
         "of its rank among the distances of the training images themselves.",
@@ -111,7 +111,7 @@ def claim(statement, source, measure, **bounds):
 
 @claim(
     "Images of classes that the network never saw are deeper than those of classes that it knows",
-    UNCERTAIN,
+    FOREIGN_ARE_DEEP,
     "area under the ROC curve of prediction depth, test images of held-out classes against those "
     "of known ones",
     above=0.5,
@@ -122,7 +122,7 @@ def held_out_classes_are_deep(foreign):
 
 @claim(
     "Images of another dataset are deeper than those that the network knows",
-    UNCERTAIN,
+    FOREIGN_ARE_DEEP,
     "area under the ROC curve of prediction depth, test images of another dataset against those of "
     "known classes",
     above=0.5,
@@ -134,7 +134,7 @@ def another_dataset_is_deep(foreign):
 @claim(
     "Prediction depth recognises images of another dataset at least as well as the distance to the "
     "nearest training images",
-    f"our expectation: depth sees every layer, the distance of {SUN} only the last",
+    f"{OURS}: depth sees every layer, the distance of {SUN} only the last",
     "area under the ROC curve of prediction depth less that of the k-NN distance of the features "
     "at unit length, another dataset against known classes",
     at_least=0,
@@ -168,7 +168,7 @@ def corruption_lowers_accuracy(foreign):
 
 @claim(
     "The worse the corruption, the deeper the image",
-    f"our expectation, from {BALDOCK}: what is often wrong is deep",
+    f"{OURS}, from {BALDOCK}: what is often wrong is deep",
     "Spearman correlation of severity (0, 1, 3, 5) and mean prediction depth, mean over noise, "
     "blur and contrast",
     at_least=0.8,

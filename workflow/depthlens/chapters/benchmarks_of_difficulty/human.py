@@ -4,6 +4,7 @@ import pandas as pd
 
 from depthlens.chapters.benchmarks_of_difficulty.words import (
     COLUMNS,
+    DEPTHS,
     SAID,
     claims_of,
     common,
@@ -65,12 +66,13 @@ def of_depth(asked, question):
     return rows["value"]
 
 
-claim = claims_of(section, SAID)
+claim = claims_of(section, f"{SAID}: what people find hard")
 
 
 @claim(
     "The deeper an image, the less people agree on what it is.",
     "Spearman correlation of depth with the entropy of people's answers, over test images",
+    printed="> 0.7",
     above=0,
 )
 def people_are_unsure_of_deep_images(asked):
@@ -81,10 +83,24 @@ def people_are_unsure_of_deep_images(asked):
     "Depth finds the images that people labelled wrongly.",
     "AUROC of prediction depth for labels that differ from the dataset's, training images of a "
     "network that learned from people's labels",
+    source=f"{SAID}: wrong labels are hard",
     above=0.7,
 )
 def depth_finds_human_label_errors(asked):
     return of_depth(asked, LABEL_ERRORS)
+
+
+@claim(
+    "No other score tells better than depth what people find hard.",
+    "Spearman correlation of depth with the entropy of people's answers less that of the best "
+    "other score, both signed so that harder is positive, over test images",
+    at_least=0,
+)
+def depth_is_the_best_predictor_of_people(asked):
+    depth = of_depth(asked, UNCERTAINTY)
+    others = asked[(asked["question"] == UNCERTAINTY) & ~asked["score"].isin(DEPTHS)]
+    best = others.groupby("seed")["value"].max()
+    return depth.to_numpy() - best.loc[asked.loc[depth.index, "seed"]].to_numpy()
 
 
 @section.figure(

@@ -3,13 +3,13 @@
 from depthlens.chapters.benchmarks_of_difficulty.words import (
     BALDOCK,
     COLUMNS,
-    COURSE,
     DEPTHS,
     SCORE_TITLES,
     common,
     sizes,
 )
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -110,7 +110,7 @@ def training_tells_more_than_its_end(at_rate):
 
 @claim(
     "Prediction depth finds wrong labels better than the loss does.",
-    COURSE,
+    OURS,
     "AUROC of prediction depth minus that of the loss, uniform noise",
     above=0,
 )
@@ -121,7 +121,7 @@ def depth_finds_more_than_loss(at_rate):
 
 @claim(
     "Depth finds wrong labels less well where each image votes for itself.",
-    "implementations of prediction depth in which training images are their own neighbours",
+    f"{OURS}, of implementations in which training images are their own neighbours",
     "AUROC of prediction depth, leave-one-out, minus that with self-votes, uniform noise",
     above=0,
 )

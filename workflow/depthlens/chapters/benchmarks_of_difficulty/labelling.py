@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, COURSE, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, SAID, sizes
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import joined, percent
@@ -64,7 +65,7 @@ def areas(labelling):
 
 @section.claim(
     "The deep images are the ones to label first.",
-    source=COURSE,
+    source=f"{SAID}: label the deepest first",
     measure=f"{AREA}, deepest first minus by lot",
     above=0,
 )
@@ -75,7 +76,7 @@ def deep_images_first(labelling):
 
 @section.claim(
     "To label the deepest images is at least as good as to label those of smallest margin.",
-    source=COURSE,
+    source=OURS,
     measure=f"{AREA}, deepest first minus smallest margin first",
     at_least=0,
 )

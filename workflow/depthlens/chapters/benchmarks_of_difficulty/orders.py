@@ -2,6 +2,7 @@
 
 from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, common, sizes
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import joined, percent
@@ -90,7 +91,7 @@ def hard_to_easy_does_not_help_short_trainings(ends):
 
 @section.claim(
     "Networks learn better from easy to hard than in a random order.",
-    source="course material on example difficulty",
+    source=f"{OURS}, after Bengio et al. (2009), Curriculum learning, ICML",
     measure=f"{ENDS} long training, easy to hard minus a random order that grows as fast",
     above=0,
 )

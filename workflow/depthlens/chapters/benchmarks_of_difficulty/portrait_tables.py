@@ -1,6 +1,7 @@
 """Reading the sweep `portraits`: which networks a claim is about, and how depth goes with more."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,11 @@ def networks(table: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]:
     """Dataset, seed and rows of every network of one architecture, in the order of the table."""
     for (dataset, seed), rows in table.groupby(["dataset", "seed"], sort=False):
         yield dataset, seed, rows
+
+
+def of_networks(first: pd.DataFrame, measure: Callable[..., float], *options: Any) -> list[float]:
+    """One value a seed: what a function makes of the rows of each network."""
+    return [measure(rows, *options) for _, _, rows in networks(first)]
 
 
 def correlation(rows: pd.DataFrame, name: str) -> float:

@@ -1,7 +1,8 @@
 """Training on a part of the images: the hardest, the easiest, or some by lot?"""
 
-from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, COURSE, common, sizes
+from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, common, sizes
 from depthlens.chapters.section import Section
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -132,7 +133,7 @@ def balanced_classes_help_pruning(pruning):
 
 @section.claim(
     "Depth chooses training images at least as well as EL2N, to half a point.",
-    source=COURSE,
+    source=OURS,
     measure="test accuracy with the deepest minus with the hardest by EL2N, mean over the shares",
     at_least=-0.005,
 )

@@ -75,6 +75,15 @@ class Subsets(Block):
     shares: Shares = Field(description="of the training images that are kept")
 
 
+class Oversampling(Block):
+    """Images that come more often than the others."""
+
+    share: float = Field(gt=0, lt=1, description="of the training images, the deepest")
+    times: Annotated[
+        list[Annotated[int, Field(ge=2, le=100)]], Field(min_length=1), AfterValidator(unique)
+    ] = Field(description="times that they come in a pass")
+
+
 class Portraits(Block):
     """Networks of several architectures on the same images."""
 
@@ -129,6 +138,7 @@ class BenchmarksOfDifficulty(ChapterBlock):
     foreign: Foreign
     early_exit: EarlyExit
     subsets: Subsets
+    oversampling: Oversampling
     portraits: Portraits
     along: Along
     human: dict[Name, Human] = Field(description="by dataset; {} where there is none")

@@ -6,13 +6,13 @@ from typing import Unpack
 import pandas as pd
 
 from depthlens.chapters.section import Bounds, Section
+from depthlens.chapters.sources import WORKED_ANSWERS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import count, percent, some
 from depthlens.scores.catalogue import SCORES
 
-COURSE = "course material on prediction depth"
-SAID = f"commonly said of prediction depth; {COURSE}"
+SAID = f"{WORKED_ANSWERS}, prediction depth"
 BALDOCK = "Baldock, Maennel, Neyshabur (2021), arXiv 2106.09647"
 DEPTHS = {
     "depth": "Prediction depth",
@@ -39,13 +39,24 @@ def common(block: Mapping) -> dict:
 
 
 def claims_of(section: Section, source: str, *, ending: str = "") -> Callable[..., Callable]:
-    """How a section declares claims that are all said by one source."""
+    """How a section declares claims of one source, where they do not name another."""
 
     def claim(
-        statement: str, measure: str, **bounds: Unpack[Bounds]
+        statement: str,
+        measure: str,
+        *,
+        source: str = source,
+        printed: str = "",
+        **bounds: Unpack[Bounds],
     ) -> Callable[[Callable], Callable]:
-        measure = f"{measure}{ending}; mean over seeds"
-        return section.claim(statement, source=source, measure=measure, over_seeds=False, **bounds)
+        return section.claim(
+            statement,
+            source=source,
+            measure=f"{measure}{ending}; mean over seeds",
+            over_seeds=False,
+            printed=printed,
+            **bounds,
+        )
 
     return claim
 
