@@ -173,7 +173,7 @@ for card in study.ensembles():
             "../envs/depthlens.yaml"
         params:
             cfg=study.block("figures"),
-            code=study.digest("stages.ensemble"),
+            code=study.digest("stages.ensemble_figures"),
             folder=ensemble,
         shell:
             "depthlens ensemble-figures {input.convergence:q} --card {input.card:q}"

@@ -1,6 +1,7 @@
 """The command line: what is wrong is said in one clear line, and nothing half-written is left."""
 
 import errno
+import inspect
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,14 @@ import yaml
 from safetensors.torch import save_file
 
 from depthlens import config, tables
+from depthlens.cli import cli
 from depthlens.stages import knn as knn_stage
 from depthlens.stages import neighbours as neighbours_stage
 from depthlens.stages import train as train_stage
 
 PROBE = "09-avgpool"
+STAGES = sorted(path.stem for path in Path(train_stage.__file__).parent.glob("[!_]*.py"))
+STAGES.remove("runs")  # what several read
 
 
 def files_in(folder: Path) -> set[str]:
@@ -458,6 +463,13 @@ def test_a_training_that_is_killed_goes_on_after_its_last_whole_epoch(
     assert kept == {"resume.safetensors"}
     _, about = train_stage.checkpoints.load_tensors(tmp_path / "out/resume.safetensors")
     assert [epoch["epoch"] for epoch in about["epochs"]] == list(range(1, len(about["epochs"]) + 1))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_options_of_a_command_are_what_its_stage_takes(stage):
+    options = cli.commands[stage.replace("_", "-")].params
+    taken = inspect.signature(import_module(f"depthlens.stages.{stage}").run).parameters
+    assert {option.name for option in options} == taken.keys()
 
 
 @pytest.mark.parametrize("words", [["-h"], ["train", "--help"], ["--version"]])

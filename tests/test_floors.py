@@ -71,6 +71,13 @@ def test_science_knows_no_config():
             assert not {"config", "progress"} & {room(other) for other in imported(path)}, name
 
 
+def test_no_job_depends_on_the_keys_of_a_room():
+    # A better description of a key must not make networks again: digests follow imports.
+    for path, name in modules().items():
+        keys = {other for other in imported(path) if "settings" in other.split(".")}
+        assert not keys or name == "depthlens.config", f"{name} imports {keys}"
+
+
 def test_the_workflow_can_be_read_without_torch():
     # Every call of snakemake imports this: it must stay quick.
     pending, seen = {"depthlens.study"}, set()

@@ -13,8 +13,7 @@ import pytest
 import scipy.io
 import torchvision
 
-from depthlens import config
-from depthlens.datasets import collections
+from depthlens.datasets import collections, settings
 from depthlens.errors import StudyError
 
 COUNTS = {"train": 40, "test": 20}
@@ -454,7 +453,7 @@ def test_stl_10_is_read_without_its_unlabelled_images(tmp_path, monkeypatch):
 
 
 def test_every_collection_of_the_config_can_be_read():
-    field = config.TorchvisionDataset.model_fields["name"]
+    field = settings.TorchvisionDataset.model_fields["name"]
     assert set(get_args(field.annotation)) == collections.COLLECTIONS.keys()
     kinds = {name.partition("-")[0] for name in collections.COLLECTIONS}
     assert all(hasattr(torchvision.datasets, kind) for kind in kinds)

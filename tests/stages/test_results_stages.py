@@ -10,17 +10,19 @@ import pytest
 import yaml
 
 from depthlens import tables
+from depthlens.chapters.difficulty import contents
 from depthlens.chapters.difficulty.card import CARD, RELIABILITY
-from depthlens.chapters.difficulty.contents import ensemble_figures, run_figures
+from depthlens.chapters.difficulty.contents import run_figures
 from depthlens.errors import ArtifactError, StudyError
 from depthlens.figures import style
 from depthlens.report import check
 from depthlens.scores.catalogue import SCORES
-from depthlens.stages import claims, ensemble, figures, report
+from depthlens.stages import claims, ensemble_figures, figures, report
 from depthlens.stages.runs import identify, read_ensemble, read_run, unconverged
 
 ALL_FIGURES = run_figures(trained=True, train_studied=True)
-ENSEMBLE_FIGURES = ensemble_figures()
+ENSEMBLE_FIGURES = contents.ensemble_figures()
+RUN_FIGURES, CARD_FIGURES = (f"figures/shapes/resnet18/{of}" for of in ("seed1", "ensemble"))
 FIGURES_CFG = {"gallery_images": 8, "confidence_level": 0.95, "dpi": 50}
 CLAIMS_CFG = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
 
@@ -85,6 +87,18 @@ def card(tiny_run, tmp_path_factory):
     return write_card(tiny_run, tmp_path_factory.mktemp("results") / "shapes/resnet18")
 
 
+@pytest.fixture(scope="module")
+def run(tiny_run, scores, card):
+    """Folder of the tiny run beside its card, with scores, as the workflow leaves it."""
+    folder = card / "seed1"
+    for name in ("depth", "probes.parquet", "convergence.json", "history.parquet"):
+        copy = shutil.copytree if (tiny_run.folder / name).is_dir() else shutil.copy
+        folder.mkdir(exist_ok=True)
+        copy(tiny_run.folder / name, folder / name)
+    shutil.copytree(scores["test"].parent, folder / "scores")
+    return folder
+
+
 def of_run(tiny_run, scores, folder=None):
     folder = folder or tiny_run.folder
     return {
@@ -123,7 +137,7 @@ def draw(tiny_run, scores, output, **changes):
 
 def draw_ensemble(tiny_run, card, output):
     tables_of = of_card(tiny_run, card)
-    ensemble.run(
+    ensemble_figures.run(
         card=tables_of["card"],
         reliability=tables_of["reliability"],
         train_images=tables_of["train"],
@@ -134,34 +148,17 @@ def draw_ensemble(tiny_run, card, output):
     )
 
 
-def write_claims(tiny_run, scores, output, runs=1):
-    paths = of_run(tiny_run, scores) | of_train(tiny_run, scores)
-    claims.run(**{name: [path] * runs for name, path in paths.items()}, output=output,
-               cfg=CLAIMS_CFG)  # fmt: skip
-
-
-def write_report(tiny_run, scores, card, folder, **changes):
-    paths = of_run(tiny_run, scores) | of_train(tiny_run, scores)
-    arguments = {
-        "figures": [folder / "figures/captions.json"],
-        "claims": folder / "claims.csv",
-        **{name: [path] for name, path in paths.items()},
-        "history": [tiny_run.folder / "history.parquet"],
-        "images": [tiny_run.images("test")],
-        "ensembles": [
-            report.EnsemblePaths(
-                figures=folder / "ensemble/captions.json", **of_card(tiny_run, card)
-            )
-        ],
-        **changes,
-    }
+def write_report(tiny_run, run, folder, *, weights=None, splits=("train", "test"), replicates=2):
     report.run(
-        **arguments,
-        output_html=folder / "index.html",
-        output_json=folder / "summary.json",
-        config={
+        runs=[run],
+        data=tiny_run.root / "data",
+        claims=folder / "claims.csv",
+        output=folder / "index.html",
+        summary=folder / "summary.json",
+        cfg={
             "figures": FIGURES_CFG,
-            "study": {"datasets": ["shapes"]},
+            "study": {"datasets": ["shapes"], "splits": [*splits], "replicates": replicates},
+            "models": {"resnet18": {"weights": weights}},
             "activations": {"probes": ["input", "layer?"]},
             "knn": {"n_neighbors": 30, "metric": "cosine"},
         },
@@ -169,18 +166,18 @@ def write_report(tiny_run, scores, card, folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def made(tiny_run, scores, card, tmp_path_factory):
+def made(tiny_run, scores, card, run, tmp_path_factory):
     """A folder with figures, claims and report of the tiny run."""
     folder = tmp_path_factory.mktemp("reports")
-    draw(tiny_run, scores, folder / "figures")
-    draw_ensemble(tiny_run, card, folder / "ensemble")
-    write_claims(tiny_run, scores, folder / "claims.csv")
-    write_report(tiny_run, scores, card, folder)
+    draw(tiny_run, scores, folder / RUN_FIGURES)
+    draw_ensemble(tiny_run, card, folder / CARD_FIGURES)
+    claims.run(runs=[run], train=True, output=folder / "claims.csv", cfg=CLAIMS_CFG)
+    write_report(tiny_run, run, folder)
     return folder
 
 
 def test_every_figure_is_written_twice_with_its_caption(made):
-    for folder, drawn in (("figures", ALL_FIGURES), ("ensemble", ENSEMBLE_FIGURES)):
+    for folder, drawn in ((RUN_FIGURES, ALL_FIGURES), (CARD_FIGURES, ENSEMBLE_FIGURES)):
         names = {path.name for path in (made / folder).iterdir()}
         assert names == {f"{n}.{k}" for n in drawn for k in ("svg", "png")} | {"captions.json"}
         captions = tables.read_json(made / folder / "captions.json")
@@ -189,21 +186,20 @@ def test_every_figure_is_written_twice_with_its_caption(made):
 
 
 def test_figures_that_need_training_images_or_a_history_are_left_out_without(
-    made, tiny_run, scores, card, tmp_path, monkeypatch
+    made, tiny_run, scores, run, tmp_path, monkeypatch
 ):
     def copy(_figure, path, *, dpi):  # the page asks for files; how they look is not asked here
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         for kind in ("svg", "png"):
-            shutil.copy(made / f"figures/{path.name}.{kind}", f"{path}.{kind}")
+            shutil.copy(made / RUN_FIGURES / f"{path.name}.{kind}", f"{path}.{kind}")
 
     monkeypatch.setattr(style, "save", copy)
     without = {"history": None, "train_depth": None, "train_scores": None}
-    draw(tiny_run, scores, tmp_path / "figures", **without)
-    drawn = set(tables.read_json(tmp_path / "figures/captions.json"))
+    draw(tiny_run, scores, tmp_path / RUN_FIGURES, **without)
+    drawn = set(tables.read_json(tmp_path / RUN_FIGURES / "captions.json"))
     assert drawn == set(run_figures(trained=False, train_studied=False))
     shutil.copy(made / "claims.csv", tmp_path)
-    lists = {"history": [None], "train_depth": [], "train_scores": [], "ensembles": []}
-    write_report(tiny_run, scores, card, tmp_path, **lists)
+    write_report(tiny_run, run, tmp_path, weights="mine.pt", splits=["test"], replicates=0)
     document = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "weights were given" in document and "training_curves" not in document
     assert json.loads((tmp_path / "summary.json").read_text())["ensembles"] == []
@@ -335,86 +331,54 @@ def test_convergence_without_its_numbers_is_named(tiny_run, scores, tmp_path):
         read_run(**of_run(tiny_run, scores) | {"convergence": path})
 
 
-def test_lists_of_unequal_length_are_refused(tiny_run, scores, tmp_path):
-    lists = {name: [path] for name, path in of_run(tiny_run, scores).items()}
-    with pytest.raises(StudyError, match="1 of depth, 2 of probes"):
-        claims.run(
-            **lists | {"probes": lists["probes"] * 2}, output=tmp_path / "c.csv", cfg=CLAIMS_CFG
-        )
+def test_claims_about_no_run_are_refused(tmp_path):
     with pytest.raises(StudyError, match="no run"):
-        claims.run(**{name: [] for name in lists}, output=tmp_path / "c.csv", cfg=CLAIMS_CFG)
+        claims.run(runs=[], train=False, output=tmp_path / "claims.csv", cfg=CLAIMS_CFG)
 
 
-def test_the_same_run_twice_is_refused(tiny_run, scores, tmp_path):
-    with pytest.raises(StudyError, match="twice"):
-        write_claims(tiny_run, scores, tmp_path / "claims.csv", runs=2)
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("elsewhere/x", "not in a folder"), ("shapes/resnet81/seed1", "did you mean 'resnet18'?")],
+)
+def test_a_page_about_what_is_no_run_is_refused(made, tiny_run, tmp_path, folder, said):
+    with pytest.raises(StudyError, match=re.escape(said)):
+        write_report(tiny_run, tmp_path / folder, made)
 
 
-def test_missing_figure_is_named_and_no_page_is_written(made, tiny_run, scores, card, tmp_path):
-    for folder in ("figures", "ensemble"):
-        shutil.copytree(made / folder, tmp_path / folder)
+def test_the_same_run_twice_is_refused(run, tmp_path):
+    with pytest.raises(StudyError, match="seed1: seed 1 of this model is given twice"):
+        claims.run(runs=[run, run], train=True, output=tmp_path / "claims.csv", cfg=CLAIMS_CFG)
+
+
+def test_missing_figure_is_named_and_no_page_is_written(made, tiny_run, run, tmp_path):
+    shutil.copytree(made / "figures", tmp_path / "figures")
     shutil.copy(made / "claims.csv", tmp_path)
-    (tmp_path / "ensemble/four_corners.png").unlink()
+    (tmp_path / CARD_FIGURES / "four_corners.png").unlink()
     with pytest.raises(ArtifactError, match=r"four_corners\.png: no such file"):
-        write_report(tiny_run, scores, card, tmp_path)
-    (tmp_path / "figures/captions.json").write_text("{}")
+        write_report(tiny_run, run, tmp_path)
+    (tmp_path / RUN_FIGURES / "captions.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"captions\.json: says nothing about sample_grid"):
-        write_report(tiny_run, scores, card, tmp_path)
+        write_report(tiny_run, run, tmp_path)
     assert not (tmp_path / "index.html").exists() and not (tmp_path / "summary.json").exists()
 
 
 def test_commands_write_the_same_bytes_as_the_stages_did(
-    made, tiny_run, scores, card, repository, depthlens, tmp_path
+    made, tiny_run, run, repository, depthlens, tmp_path
 ):
-    run = tmp_path / "results/shapes/resnet18/seed1"
-    for name in ("depth", "probes.parquet", "convergence.json", "history.parquet"):
-        copy = shutil.copytree if (tiny_run.folder / name).is_dir() else shutil.copy
-        run.mkdir(parents=True, exist_ok=True)
-        copy(tiny_run.folder / name, run / name)
-    for split, path in scores.items():
-        (run / "scores").mkdir(exist_ok=True)
-        shutil.copy(path, run / f"scores/{split}.parquet")
-    for name in ("card.parquet", "reliability.parquet"):
-        shutil.copy(card / name, run.parent / name)
     values = yaml.safe_load((repository / "config.yaml").read_text(encoding="utf-8"))
     values["study"]["replicates"] = 2
     values["figures"] |= FIGURES_CFG
     values["chapters"]["difficulty"] |= CLAIMS_CFG
-    data, drawn = tiny_run.root / "data", tmp_path / "reports/figures/shapes/resnet18"
-    images = [f"--{split}-images={tiny_run.images(split)}" for split in ("train", "test")]
-    figures_cfg = json.dumps(values["figures"])
-
-    def run_command(*arguments):
-        outcome = depthlens(*arguments)
+    shutil.copytree(made / "figures", tmp_path / "figures")
+    commands = (
+        ["claims", run, "--train", f"--output={tmp_path / 'claims.csv'}",
+         f"--cfg={json.dumps(values['chapters']['difficulty'])}"],
+        ["report", run, f"--data={tiny_run.root / 'data'}", f"--claims={tmp_path / 'claims.csv'}",
+         f"--output={tmp_path / 'index.html'}", f"--summary={tmp_path / 'summary.json'}",
+         f"--cfg={json.dumps(values)}"],
+    )  # fmt: skip
+    for command in commands:
+        outcome = depthlens(*command)
         assert outcome.status == 0, outcome.err
-
-    run_command(
-        "figures", *images, f"--history={run / 'history.parquet'}",
-        f"--probes={run / 'probes.parquet'}", f"--convergence={run / 'convergence.json'}",
-        f"--depth={run / 'depth/test.parquet'}", f"--train-depth={run / 'depth/train.parquet'}",
-        f"--test-scores={run / 'scores/test.parquet'}",
-        f"--train-scores={run / 'scores/train.parquet'}",
-        f"--output={drawn / 'seed1'}", f"--cfg={figures_cfg}",
-    )  # fmt: skip
-    run_command(
-        "ensemble-figures", run / "convergence.json", *images,
-        f"--card={run.parent / 'card.parquet'}",
-        f"--reliability={run.parent / 'reliability.parquet'}",
-        f"--output={drawn / 'ensemble'}", f"--cfg={figures_cfg}",
-    )  # fmt: skip
-    claims_csv = tmp_path / "reports/claims.csv"
-    run_command(
-        "claims", run, "--train", f"--output={claims_csv}",
-        f"--cfg={json.dumps(values['chapters']['difficulty'])}",
-    )  # fmt: skip
-    run_command(
-        "report", run, f"--data={data}", f"--claims={claims_csv}",
-        f"--output={tmp_path / 'reports/index.html'}",
-        f"--summary={tmp_path / 'reports/summary.json'}", f"--cfg={json.dumps(values)}",
-    )  # fmt: skip
-    assert claims_csv.read_bytes() == (made / "claims.csv").read_bytes()
-    for folder, other in (("figures", "seed1"), ("ensemble", "ensemble")):
-        for path in (made / folder).iterdir():
-            assert path.read_bytes() == (drawn / other / path.name).read_bytes(), path.name
-    summary = (tmp_path / "reports/summary.json").read_bytes()
-    assert summary == (made / "summary.json").read_bytes()
+    for name in ("claims.csv", "summary.json"):
+        assert (tmp_path / name).read_bytes() == (made / name).read_bytes()

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -34,6 +36,23 @@ def made(tmp_path_factory, chapter) -> Copy:
     config.write_bytes((copy.folder / "tests/smoke.yaml").read_bytes())
     copy.snakemake(chapter)
     return copy
+
+
+@pytest.fixture(scope="module")
+def published(made, chapter, tmp_path_factory) -> Copy:
+    """The chapter, taken in by DVC, committed to git and pushed to a remote."""
+    first = Copy(Path(shutil.copytree(made.folder, tmp_path_factory.mktemp("first") / "study")))
+    first.run("git", "init", "--quiet")
+    first.run("git", "config", "user.email", "someone@example.org")
+    first.run("git", "config", "user.name", "Someone")
+    remote = tmp_path_factory.mktemp("remote")
+    first.run("dvc", "remote", "add", "--quiet", "--default", "storage", str(remote))
+    said = first.run("dvc", "repro", f"workflow/dvc.yaml:chapter@{chapter}")
+    assert "Nothing to be done" in said.stdout + said.stderr
+    first.run("dvc", "push", "--quiet")
+    first.run("git", "add", ".")
+    first.run("git", "commit", "--quiet", "--message", "The chapter")
+    return first
 
 
 def report(made: Copy, chapter):
@@ -92,3 +111,17 @@ def test_a_changed_figure_trains_nothing(made, chapter):
         f"{chapter}_page",
         chapter,
     }
+
+
+def test_another_machine_pulls_a_chapter_instead_of_making_it(published, chapter, tmp_path):
+    clone = Copy(tmp_path / "elsewhere")
+    published.run("git", "clone", "--quiet", str(published.folder), str(clone.folder))
+    clone.run("dvc", "pull", "--quiet", f"workflow/dvc.yaml:chapter@{chapter}")
+    made = clone.folder / "results" / chapter
+    assert not [path for path in made.iterdir() if path.is_dir()], "cells are not kept"
+    assert clone.planned(chapter) == set()
+    pages = [report(copy, chapter) / "claims.csv" for copy in (published, clone)]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    # What is missing later is made from what was pulled.
+    (report(clone, chapter) / "index.html").unlink()
+    assert clone.planned(chapter) == {f"{chapter}_page", chapter}

@@ -1,13 +1,14 @@
 """What the models of all blocks of config.yaml are made of.
 
-A block's model says what each key means and its range; it stands with whoever reads the block.
+A block's model says what each key means and its range; it stands in the module `settings` of the
+room that the block is about.
 """
 
 import re
 from collections.abc import Hashable, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from depthlens.provenance import user_code
 
@@ -43,10 +44,20 @@ def known_architecture(name: str) -> str:
     return name
 
 
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("input should be a valid number")
+    return value
+
+
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(unique)]
 Seeds = Annotated[list[Seed], Field(min_length=2), AfterValidator(unique)]
 Architecture = Annotated[
     str, Field(min_length=1, max_length=200), AfterValidator(known_architecture)
+]
+Channels = Annotated[Literal[1, 3], BeforeValidator(_no_truth_value)]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], Field(description="auto takes a GPU where there is one")
 ]
 
 

@@ -1,22 +1,28 @@
-"""The command line: one command a stage, one line a fault."""
+"""The command line: one command a stage, one line a fault.
 
-import contextlib
+`depthlens knn --references …` calls `run(references=…)` of `stages/knn.py`. What a command says of
+itself stands here and not there: better words make nothing again, and help needs no torch.
+"""
+
 import errno
+import functools
 import json
 import logging
-import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 from depthlens.errors import StudyError
+from depthlens.measuring.options import measure
 from depthlens.provenance import checkout
 
 _FILE = click.Path(path_type=Path)
+_Option = Callable[[Callable], Callable]
 _REFUSED = (
     errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENAMETOOLONG
 )  # fmt: skip
@@ -59,34 +65,54 @@ def cli() -> None:
     """
 
 
-def _cfg(*blocks: str):
-    """The option --cfg of a step that reads these blocks of config.yaml."""
+cli.add_command(measure)
 
+
+def _stage(options: Callable) -> click.Command:
+    """The command of the stage of this name, whose `run` takes what the options give.
+
+    The function says options and help alone: a stage is imported when it runs, and torch with it.
+    """
+
+    @functools.wraps(options)
+    def run(**arguments: Any) -> None:
+        import_module(f"depthlens.stages.{options.__name__}").run(**arguments)
+
+    return cli.command()(run)
+
+
+def _json(name: str, text: str, *, check: Callable[[Any], dict] = lambda value: value) -> _Option:
     def parse(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
-        from depthlens import config
-
         try:
-            return config.check_blocks(blocks, json.loads(value))
+            return check(json.loads(value))
         except ValueError as error:
             raise click.BadParameter(f"not JSON ({error})") from None
 
-    return click.option(
-        "--cfg",
-        required=True,
-        callback=parse,
-        metavar="JSON",
-        help=f"What this step reads of config.yaml: {' and '.join(blocks)}.",
-    )
+    return click.option(name, required=True, callback=parse, metavar="JSON", help=text)
 
 
-def _file(name: str, text: str, *, required: bool = True):
+def _cfg(*blocks: str) -> _Option:
+    """The option --cfg of a step that reads these blocks of config.yaml."""
+
+    def check(values: Any) -> dict:
+        from depthlens import config
+
+        return config.check_blocks(blocks, values)
+
+    text = f"What this step reads of config.yaml: {' and '.join(blocks)}."
+    return _json("--cfg", text, check=check)
+
+
+def _file(name: str, text: str, *, required: bool = True) -> _Option:
     return click.option(name, type=_FILE, required=required, help=text)
 
 
-def _output(name: str, text: str, *, required: bool = True):
+def _output(name: str, text: str, *, required: bool = True) -> _Option:
     """A file or folder that a command writes: that it can be is found before the work."""
 
-    def check(_context: click.Context, _parameter: click.Parameter, path: Path | None):
+    def check(
+        _context: click.Context, _parameter: click.Parameter, path: Path | None
+    ) -> Path | None:
         from depthlens import tables
 
         if path is not None:
@@ -99,43 +125,34 @@ def _output(name: str, text: str, *, required: bool = True):
 _split = click.option("--split", type=click.Choice(["train", "test"]), required=True)
 
 
-@cli.command()
+@_stage
 @_split
 @_output("--output", "Table of images to write.")
 @_cfg("dataset")
-def generate(**arguments: Any) -> None:
+def generate() -> None:
     """Draw the shapes of one split."""
-    from depthlens.stages import generate
-
-    generate.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_output("--train-output", "Table of training images to write.")
 @_output("--test-output", "Table of test images to write.")
 @_cfg("dataset")
-def import_images(**arguments: Any) -> None:
+def import_images() -> None:
     """Bring a collection, a folder or a file of images into the study."""
-    from depthlens.stages import import_images
-
-    import_images.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--train-images", "Training images of the dataset.")
 @_file("--test-images", "Test images of the dataset.")
 @click.option("--number", type=click.IntRange(min=1), required=True, help="Of the replicate.")
 @_output("--train-output", "Table of the images to learn from to write.")
 @_output("--test-output", "Table of the images held out to write.")
 @_cfg("replicates")
-def resample(**arguments: Any) -> None:
+def resample() -> None:
     """Divide all images of a dataset anew, for one replicate."""
-    from depthlens.stages import resample
-
-    resample.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--train-images", "Images to learn from.")
 @_file("--test-images", "Images to test on after each epoch.")
 @click.option(
@@ -151,117 +168,90 @@ def resample(**arguments: Any) -> None:
 @_output("--snapshots", "Weights after some of the epochs to write.")
 @_output("--resume", "Where to keep the state of an unfinished training.")
 @_cfg("training", "model")
-def train(**arguments: Any) -> None:
+def train() -> None:
     """Train one network."""
-    from depthlens.stages import train
-
-    train.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--images", "Training images.")
 @_file("--weights", "Weights that were trained elsewhere: safetensors or .pt.")
 @_output("--checkpoint", "Weights to write.")
 @_cfg("model")
-def adopt(**arguments: Any) -> None:
+def adopt() -> None:
     """Take over a network that was trained elsewhere."""
-    from depthlens.stages import adopt
-
-    adopt.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--images", "Training images.")
 @_file("--checkpoint", "Trained network.")
 @_output("--output", "Table of probes to write.")
 @_cfg("activations", "model")
-def probes(**arguments: Any) -> None:
+def probes() -> None:
     """Describe the probes of a trained network."""
-    from depthlens.stages import probes
-
-    probes.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--images", "Images of the split.")
 @_file("--checkpoint", "Trained network.")
 @_output("--output", "Folder for one table a probe.")
 @_output("--predictions", "Table of the network's answers to write.")
 @click.option("--expect", help="Names that the probes must have, as a JSON list.")
 @_cfg("activations", "model")
-def activations(**arguments: Any) -> None:
+def activations() -> None:
     """Record every probe of a network over one split."""
-    from depthlens.stages import activations
-
-    activations.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--references", "Activations of the training set at one probe.")
 @_file("--labels", "Predictions table of the training set, for its labels.")
 @_file("--queries", "Activations of other examples at the same probe.", required=False)
 @_output("--output", "Table of their k-NN classes to write.", required=False)
 @_output("--leave-one-out", "Table to write for the references themselves.", required=False)
 @_cfg("knn")
-def knn(**arguments: Any) -> None:
+def knn() -> None:
     """Classify examples by the training activations of one probe."""
-    from depthlens.stages import knn
-
-    knn.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--references", "Activations of the training set at one probe.")
 @click.option("--shard", required=True, help="Piece of the references, such as 2-of-8.")
 @_file("--queries", "Activations of other examples at the same probe.", required=False)
 @_output("--output", "Table of their neighbours to write.", required=False)
 @_output("--leave-one-out", "Table to write for the references themselves.", required=False)
 @_cfg("knn")
-def neighbours(**arguments: Any) -> None:
+def neighbours() -> None:
     """Find what one shard of the references has to offer."""
-    from depthlens.stages import neighbours
-
-    neighbours.run(**arguments)
 
 
-@cli.command()
+@_stage
 @click.argument("neighbours", type=_FILE, nargs=-1, required=True)
 @_file("--references", "Activations of the training set at the same probe.")
 @_file("--labels", "Predictions table of the training set, for its labels.")
 @_output("--output", "Table of k-NN classes to write.")
 @_cfg("knn")
-def votes(**arguments: Any) -> None:
+def votes() -> None:
     """Classify by the neighbours that several shards found."""
-    from depthlens.stages import votes
-
-    votes.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--train-predictions", "Network's answers on the training set.")
 @_file("--test-predictions", "Network's answers on the test set.")
 @_output("--output", "JSON file to write.")
 @_cfg("convergence")
-def convergence(**arguments: Any) -> None:
+def convergence() -> None:
     """Measure whether a network has learned enough."""
-    from depthlens.stages import convergence
-
-    convergence.run(**arguments)
 
 
-@cli.command()
+@_stage
 @click.argument("knn", type=_FILE, nargs=-1, required=True)
 @_file("--predictions", "Network's answers on the split.")
 @_file("--convergence", "What the convergence check measured.")
 @_output("--output", "Table of depths to write.")
-def depth(**arguments: Any) -> None:
+def depth() -> None:
     """Prediction depth of a split from the k-NN classes of each probe, in forward order."""
-    from depthlens.stages import depth
-
-    depth.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_split
 @_file("--predictions", "Network's answers on the split.")
 @_file("--knn", "k-NN classes of the split at the feature probe.")
@@ -274,14 +264,11 @@ def depth(**arguments: Any) -> None:
 @_file("--checkpoint", "Trained network.")
 @_output("--output", "Table of scores to write.")
 @_cfg("scores", "model")
-def scores(**arguments: Any) -> None:
+def scores() -> None:
     """Compute every other score of a split."""
-    from depthlens.stages import scores
-
-    scores.run(**arguments)
 
 
-@cli.command()
+@_stage
 @_file("--train-images", "Training images.")
 @_file("--test-images", "Test images.")
 @_file("--history", "Table of epochs, if the network was trained here.", required=False)
@@ -293,47 +280,28 @@ def scores(**arguments: Any) -> None:
 @_file("--convergence", "What the convergence check measured.")
 @_output("--output", "Folder for the figures and captions.json.")
 @_cfg("figures")
-def figures(**arguments: Any) -> None:
+def figures() -> None:
     """Draw every figure of one run."""
-    from depthlens.stages import figures
-
-    figures.run(**arguments)
 
 
-def _json(name: str, text: str):
-    def parse(_context: click.Context, _parameter: click.Parameter, value: str) -> dict:
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise click.BadParameter(f"not JSON ({error})") from None
-
-    return click.option(name, required=True, callback=parse, metavar="JSON", help=text)
-
-
-@cli.command()
+@_stage
 @click.argument("outputs", type=_FILE, nargs=-1, required=True)
 @click.option("--experiment", required=True, help="Module below depthlens.chapters.")
 @_file("--data", "Folder of the datasets: {dataset}/{train,test}.parquet.")
 @_json("--cell", "The values of the cell.")
 @_json("--settings", "What all cells of the sweep have in common.")
-def cell(**arguments: Any) -> None:
+def cell() -> None:
     """Make one cell of a sweep of experiments: OUTPUTS, each in the folder of its table."""
-    from depthlens.stages import cell
-
-    cell.run(**arguments)
 
 
-@cli.command()
+@_stage
 @click.argument("cells", type=_FILE, nargs=-1)
 @_output("--output", "Table of the sweep to write.")
-def gather(cells: tuple[Path, ...], output: Path) -> None:
+def gather() -> None:
     """Put the CELLS of a sweep together in one table."""
-    from depthlens.stages import gather
-
-    gather.run(cells=cells, output=output)
 
 
-@cli.command()
+@_stage
 @click.argument("files", type=_FILE, nargs=-1)
 @click.option("--chapter", required=True, help="Package below depthlens.chapters.")
 @click.option("--section", required=True, help="Module of that package.")
@@ -342,11 +310,8 @@ def gather(cells: tuple[Path, ...], output: Path) -> None:
 @_output("--contents", "JSON of the tables of the page to write.")
 @click.option("--confidence-level", type=float, required=True, help="Of every interval.")
 @_cfg("figures")
-def section(files: tuple[Path, ...], cfg: dict, **arguments: Any) -> None:
+def section() -> None:
     """Hold the claims of a section against the tables FILES, and draw its figures."""
-    from depthlens.stages import section
-
-    section.run(files={path.stem: path for path in files}, dpi=cfg["dpi"], **arguments)
 
 
 @cli.command()
@@ -368,21 +333,18 @@ def ledger(claims: tuple[Path, ...], output: Path | None, table: Path | None) ->
     click.echo(as_markdown([found for path in claims for found in ledger.read(path)]), nl=False)
 
 
-@cli.command()
+@_stage
 @click.option("--chapter", required=True, help="Package below depthlens.chapters.")
 @_file("--figures", "Folder of the figures of each section.")
 @_file("--parts", "Folder of claims and tables of each section.")
 @_output("--output", "Page to write.")
 @_output("--claims", "Table of all claims to write.")
 @_json("--block", "The block of the chapter, to be printed.")
-def chapter(**arguments: Any) -> None:
+def chapter() -> None:
     """Write the page of a chapter of experiments."""
-    from depthlens.stages import chapter
-
-    chapter.run(**arguments)
 
 
-@cli.command()
+@_stage
 @click.argument("convergence", type=_FILE, nargs=-1)
 @_file("--card", "Card: what all networks say of each image.")
 @_file("--reliability", "Table of the reliability of each score.")
@@ -390,251 +352,53 @@ def chapter(**arguments: Any) -> None:
 @_file("--test-images", "Test images.")
 @_output("--output", "Folder for the figures and captions.json.")
 @_cfg("figures")
-def ensemble_figures(**arguments: Any) -> None:
+def ensemble_figures() -> None:
     """Draw the figures of all networks of one dataset and model together.
 
     CONVERGENCE: what the convergence check measured, of each network that is here.
     """
-    from depthlens.stages import ensemble
-
-    ensemble.run(**arguments)
 
 
-@cli.command()
+@_stage
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @click.option("--train/--no-train", help="Whether training images are studied too.")
 @_output("--output", "Table of claims to write.")
 @_cfg("chapters.difficulty")
-def claims(runs: tuple[Path, ...], train: bool, **arguments: Any) -> None:
+def claims() -> None:
     """Hold the claims of the chapter against RUNS: folders results/{dataset}/{model}/seed{n}."""
-    from depthlens.stages import claims
-
-    claims.run(**arguments | _tables(runs, train=train))
 
 
-@cli.command()
+@_stage
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @_file("--data", "Folder of the datasets: {dataset}/test.parquet.")
 @_file("--claims", "Table of claims; beside it figures/{dataset}/{model}/seed{n}/.")
 @_output("--output", "Page to write.")
 @_output("--summary", "JSON of the headline numbers to write.")
 @_cfg("config")
-def report(
-    runs: tuple[Path, ...],
-    data: Path,
-    claims: Path,
-    output: Path,
-    summary: Path,
-    cfg: dict,
-) -> None:
+def report() -> None:
     """Write the page about RUNS: folders results/{dataset}/{model}/seed{n}.
 
     If the study has replicates, it begins with what all networks of a dataset and model say.
     """
-    from depthlens.stages import report
-
-    drawn = claims.parent / "figures"
-    models = dict.fromkeys(run.parent for run in runs) if cfg["study"]["replicates"] else ()
-    report.run(
-        figures=[drawn.joinpath(*run.parts[-3:], "captions.json") for run in runs],
-        claims=claims,
-        **_tables(runs, train="train" in cfg["study"]["splits"]),
-        history=[
-            None if cfg["models"][run.parts[-2]].get("weights") else run / "history.parquet"
-            for run in runs
-        ],
-        images=[data / run.parts[-3] / "test.parquet" for run in runs],
-        ensembles=[
-            report.EnsemblePaths(
-                figures=drawn.joinpath(*model.parts[-2:], "ensemble", "captions.json"),
-                card=model / "card.parquet",
-                reliability=model / "reliability.parquet",
-                train=data / model.parts[-2] / "train.parquet",
-                test=data / model.parts[-2] / "test.parquet",
-            )
-            for model in models
-        ],
-        output_html=output,
-        output_json=summary,
-        config=cfg,
-    )
 
 
-@cli.command()
+@_stage
 @click.argument("runs", type=_FILE, nargs=-1, required=True)
 @_file("--train-images", "Training images of the dataset.")
 @_file("--test-images", "Test images of the dataset.")
 @_output("--output", "Table of images to write.")
 @_output("--reliability", "Table of scores to write.")
 @_cfg("chapters.difficulty")
-def card(**arguments: Any) -> None:
+def card() -> None:
     """Gather what RUNS say of each image: results/{dataset}[/replicate{r}]/{model}/seed{n}."""
-    from depthlens.stages import card
-
-    card.run(**arguments)
 
 
-@cli.command()
+@_stage
 @click.argument("card", type=_FILE)
 @_output("--output", "Smaller file to write.")
 @click.option("--bits", default=8, show_default=True, help="Significant bits of each number.")
-def compact(**arguments: Any) -> None:
+def compact() -> None:
     """Write a small copy of a CARD, to be given away."""
-    from depthlens.stages import compact
-
-    compact.run(**arguments)
-
-
-def _words(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list | None:
-    return None if value is None else [word.strip() for word in value.split(",")]
-
-
-def _numbers(_context: click.Context, _parameter: click.Parameter, value: str) -> list[float]:
-    try:
-        return [float(word) for word in value.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not one number, or some with commas") from None
-
-
-@cli.command()
-@click.option(
-    "--network",
-    required=True,
-    help="package.module:function that gives a torch network, or the name of an architecture.",
-)
-@_file("--weights", "The network's weights: a safetensors or .pt file.", required=False)
-@_file("--train", "Images it was trained on: folder of class folders, or .npz file of arrays.")
-@_file("--queries", "Other images; without it, those of --train, leave-one-out.", required=False)
-@_file("--output", "Folder for examples.csv, examples.parquet and index.html.")
-@click.option("--classes", callback=_words, help="Names of the outputs, with commas between.")
-@click.option("--height", type=click.IntRange(min=1), help="Pixels that the network takes.")
-@click.option("--width", type=click.IntRange(min=1), help="Pixels that the network takes.")
-@click.option("--channels", type=click.Choice([1, 3]), help="Grey, or colour (of folders).")
-@click.option(
-    "--resize",
-    type=click.Choice(["stretch", "crop", "pad"]),
-    default="stretch",
-    show_default=True,
-    help="How images of a folder become one size.",
-)
-@click.option(
-    "--images",
-    default="x",
-    show_default=True,
-    help="Array of the images in a .npz file; {split} stands for train and test (queries).",
-)
-@click.option(
-    "--labels", default="y", show_default=True, help="Array of the labels in a .npz file; likewise."
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="Damaged images of a folder: name them all and stop, or leave them out.",
-)
-@click.option(
-    "--mean",
-    default="0",
-    show_default=True,
-    callback=_numbers,
-    help="Subtracted of brightness in 0 … 1: one number, or one a channel.",
-)
-@click.option(
-    "--std", default="1", show_default=True, callback=_numbers, help="By which it is then divided."
-)
-@click.option(
-    "--probes",
-    default="blocks",
-    show_default=True,
-    callback=_words,
-    help="blocks, children, or names of modules with commas between.",
-)
-@click.option(
-    "--n-neighbors",
-    "--k",
-    "n_neighbors",
-    default=30,
-    show_default=True,
-    type=click.IntRange(1, 65_535),
-    help="Neighbours that vote.",
-)
-@click.option(
-    "--metric",
-    type=click.Choice(["euclidean", "cosine"]),
-    default="euclidean",
-    show_default=True,
-    help="Distance between activations.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1, 65_535),
-    default=64,
-    show_default=True,
-    help="Images a forward pass.",
-)
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "float16"]),
-    default="float32",
-    show_default=True,
-    help="Of the activations on disk.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="auto takes a GPU where there is one.",
-)
-@click.option(
-    "--memory", type=float, default=2.0, show_default=True, help="GB for the search of neighbours."
-)
-@_file("--workdir", "Where the activations lie while they are needed.", required=False)
-def measure(probes: list[str], **arguments: Any) -> None:
-    """Rank images by how hard they are for a network of yours, and by how suspect their label is.
-
-    The images that the network was trained on are the neighbours that vote.
-    """
-    from depthlens.measuring import command
-
-    plan = probes[0] if probes in (["blocks"], ["children"]) else probes
-    with _as_options():
-        command.run(probes=plan, **arguments)
-
-
-@contextlib.contextmanager
-def _as_options() -> Iterator[None]:
-    """What is wrong with an argument, or what to set it to, in the words of this command."""
-    options = {option.name: option.opts[0] for option in click.get_current_context().command.params}
-    names = "|".join([*options, "model"])
-    try:
-        yield
-    except MemoryError:
-        raise StudyError("out of memory; lower --memory or --batch-size") from None
-    except StudyError as error:
-        raise StudyError(
-            re.sub(
-                rf"(^(?=\w+:)|\b(?:set|lower|raise) |(?:\bthe key ))({names})\b",
-                lambda found: (
-                    found[1].removeprefix("the key ") + options.get(found[2], "--network")
-                ),
-                str(error),
-            )
-        ) from None
-
-
-def _tables(runs: tuple[Path, ...], *, train: bool) -> dict[str, list[Path]]:
-    """What claims and report read of each run."""
-    names = {
-        "depth": "depth/test.parquet",
-        "probes": "probes.parquet",
-        "convergence": "convergence.json",
-        "scores": "scores/test.parquet",
-    }
-    if train:
-        names |= {"train_depth": "depth/train.parquet", "train_scores": "scores/train.parquet"}
-    return {name: [run / path for run in runs] for name, path in names.items()}
 
 
 _config = click.option(

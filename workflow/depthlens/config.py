@@ -1,22 +1,20 @@
-"""The models behind config.yaml: what each key means, its range, and the message when it is wrong.
+"""config.yaml as a whole: its blocks together, what they ask of each other, and every message.
 
-Those of chapters stand with the chapters.
-
-`workflow/schemas/config.schema.json` is generated from here (`depthlens schema`).
+What the keys of a block mean, and their ranges, stands in `settings` of the room that it is about,
+such as `knn/settings.py`; here stand the study itself and where checkpoints come from.
+`workflow/schemas/config.schema.json` is generated from all of them (`depthlens schema`).
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
-    JsonValue,
     TypeAdapter,
     ValidationError,
     create_model,
@@ -24,43 +22,23 @@ from pydantic import (
 )
 
 from depthlens import plain_yaml
-from depthlens.blocks import Architecture, Block, FilePath, Name, Seed, unique
+from depthlens.blocks import Block, Name, Names, Seed, unique
 from depthlens.chapters.contents import CHAPTERS
+from depthlens.datasets.settings import Dataset, Replicates
 from depthlens.errors import ConfigError, closest
-from depthlens.provenance import user_code
-
-
-def _no_truth_value(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("input should be a valid number")
-    return value
-
-
-def _ordered(values: tuple[float, float]) -> tuple[float, float]:
-    if values[0] > values[1]:
-        raise ValueError(f"the range runs backwards: {values[0]} is above {values[1]}")
-    return values
-
-
-def _range(low: float, high: float, description: str) -> Any:
-    number = Annotated[float, Field(ge=low, le=high)]
-    # YAML has lists only; strict mode would ask for a tuple.
-    return Annotated[
-        tuple[number, number],
-        Field(strict=False, description=description),
-        AfterValidator(_ordered),
-    ]
+from depthlens.figures.settings import Figures
+from depthlens.knn.settings import KNN
+from depthlens.models.settings import Network
+from depthlens.probes.settings import Activations, Recording
+from depthlens.scores.settings import Scores
+from depthlens.training.settings import Convergence, Training
 
 
 class Study(Block):
     """Which datasets × models × seeds are studied."""
 
-    datasets: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] = Field(
-        description="names from the block datasets"
-    )
-    models: Annotated[list[Name], Field(min_length=1), AfterValidator(unique)] = Field(
-        description="names from the block models"
-    )
+    datasets: Names = Field(description="names from the block datasets")
+    models: Names = Field(description="names from the block models")
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(unique)] = Field(
         description="one training run each"
     )
@@ -83,319 +61,12 @@ class Study(Block):
         return self
 
 
-class Factors(Block):
-    """Uniform range [low, high] of each factor that a shape is drawn from."""
-
-    size: _range(0.02, 1.5, "radius of the circle around the shape, half widths of the image")
-    offset_x: _range(-1.5, 1.5, "its centre, half widths right of the middle")
-    offset_y: _range(-1.5, 1.5, "its centre, half widths below the middle")
-    rotation: _range(-360, 360, "degrees")
-    aspect_ratio: _range(1, 10, "longer over shorter side of rectangle, triangle and ellipse")
-    contrast: _range(0, 1, "brightness of the shape over the background, 1 is white")
-    background: _range(0, 1, "brightness of the background")
-    noise: _range(0, 1, "standard deviation of the brightness of a pixel")
-
-
-class ShapesDataset(Block):
-    """Generated images of six shapes."""
-
-    source: Literal["shapes"]
-    seed: Seed = Field(description="of the images; training has seeds of its own")
-    train_examples: int = Field(ge=6, le=10_000_000, description="training images")
-    test_examples: int = Field(ge=6, le=10_000_000, description="test images")
-    factors: Factors
-
-
-ClassNames = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=100)]],
-    Field(min_length=2),
-    AfterValidator(unique),
-]
-_Examples = Annotated[
-    int | None, Field(ge=1, description="the first so many of the split, null for all")
-]
-
-
-class TorchvisionDataset(Block):
-    """A collection that torchvision knows."""
-
-    source: Literal["torchvision"]
-    name: Literal[
-        "MNIST",
-        "FashionMNIST",
-        "KMNIST",
-        "QMNIST",
-        "EMNIST-balanced",
-        "EMNIST-byclass",
-        "EMNIST-bymerge",
-        "EMNIST-digits",
-        "EMNIST-letters",
-        "EMNIST-mnist",
-        "CIFAR10",
-        "CIFAR100",
-        "SVHN",
-        "STL10",
-        "USPS",
-    ] = Field(description="torchvision's name; of EMNIST with the part")
-    data_root: str = Field(
-        min_length=1, description="torchvision's root folder: read there, downloaded if absent"
-    )
-    train_examples: _Examples
-    test_examples: _Examples
-
-
-class ImageFolderDataset(Block):
-    """Image files in folders: train/CLASS/… and test/CLASS/…."""
-
-    source: Literal["image_folder"]
-    path: FilePath = Field(description="the folder that holds train and test")
-    height: int = Field(ge=1, le=4096, description="of every image of the study, pixels")
-    width: int = Field(ge=1, le=4096, description="of every image of the study, pixels")
-    channels: Annotated[Literal[1, 3], BeforeValidator(_no_truth_value)] = Field(
-        description="1 for grey, 3 for red, green and blue"
-    )
-    resize: Literal["stretch", "crop", "pad"] = Field(
-        description="change proportions; cover and cut the sides; or fit and fill with black"
-    )
-    test_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        description="share of each class taken for the test split, null if there is a test folder"
-    )
-    seed: Seed = Field(description="of the choice of test images, if test_share is not null")
-    on_error: Literal["stop", "skip"] = Field(
-        default="stop", description="damaged images: name them all and stop, or leave them out"
-    )
-    train_examples: _Examples
-    test_examples: _Examples
-
-
-class HomeworkDataset(Block):
-    """Two .npy files, each a dictionary of images x and labels y that numpy.save wrote."""
-
-    source: Literal["homework"]
-    train: FilePath = Field(description="file of the training images, such as data.npy")
-    test: FilePath = Field(description="file of the test images, such as test_data.npy")
-    classes: ClassNames | None = Field(
-        description="names of classes 0, 1, …; null for what the labels are"
-    )
-    train_examples: _Examples
-    test_examples: _Examples
-
-
-class NpzDataset(Block):
-    """NumPy archives of images and labels."""
-
-    source: Literal["npz"]
-    train: FilePath = Field(description="archive of the training images")
-    test: FilePath = Field(description="archive of the test images; it may be the same")
-    images: str = Field(
-        min_length=1, description="name of the array of images; {split} stands for train and test"
-    )
-    labels: str = Field(
-        min_length=1, description="name of the array of labels; {split} stands for train and test"
-    )
-    classes: ClassNames | None = Field(
-        description="names of classes 0, 1, …; null for what the labels are"
-    )
-    train_examples: _Examples
-    test_examples: _Examples
-
-    @model_validator(mode="after")
-    def _splits_differ(self) -> "NpzDataset":
-        for key in ("images", "labels"):
-            if self.train == self.test and "{split}" not in getattr(self, key):
-                raise ValueError(
-                    f"{key}: train and test are one file, so the name must hold {{split}}, as in "
-                    "x_{split}"
-                )
-        return self
-
-
-class FunctionDataset(Block):
-    """What a function of yours returns."""
-
-    source: Literal["function"]
-    function: Annotated[str, Field(max_length=200, pattern=user_code.NAME)] = Field(
-        description='"package.module:function", called with "train" and with "test"'
-    )
-    arguments: dict[str, JsonValue] = Field(description="further arguments, by name; {} for none")
-    files: list[FilePath] = Field(
-        description="files that it reads: a change of their content calls it again; [] for none"
-    )
-    train_examples: _Examples
-    test_examples: _Examples
-
-
-Dataset = Annotated[
-    ShapesDataset
-    | TorchvisionDataset
-    | ImageFolderDataset
-    | HomeworkDataset
-    | NpzDataset
-    | FunctionDataset,
-    Field(discriminator="source"),
-]
-
-
-class Network(Block):
-    """A network to study, and what it sees of images."""
-
-    architecture: Architecture = Field(
-        description="a torchvision classifier, mlp7, vgg16_small, a narrow one of ours, timm:NAME, "
-        'or a function of yours as "package.module:function"'
-    )
-    weights: FilePath | None = Field(
-        default=None,
-        description="state_dict, as safetensors or .pt: then it is not trained; null trains it",
-    )
-    channels: Annotated[Literal[1, 3], BeforeValidator(_no_truth_value)] = Field(
-        default=3, description="that it takes; grey images are repeated to 3"
-    )
-    mean: list[float] | None = Field(
-        default=None, description="subtracted from the brightness (0 … 1) of each channel"
-    )
-    std: list[Annotated[float, Field(gt=0)]] | None = Field(
-        default=None, description="then divided by, for each channel"
-    )
-    input_size: (
-        Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)]
-        | None
-    ) = Field(
-        default=None, description="[height, width] that images are resized to, null for their own"
-    )
-
-    @model_validator(mode="after")
-    def _one_mean_and_std_a_channel(self) -> "Network":
-        if (self.mean is None) != (self.std is None):
-            given, missing = ("mean", "std") if self.std is None else ("std", "mean")
-            raise ValueError(f"{given} is given without {missing}; give both, or neither")
-        for key in ("mean", "std"):
-            values = getattr(self, key)
-            if values is not None and len(values) != self.channels:
-                raise ValueError(
-                    f"{key} has {len(values)} values; the network takes {self.channels} channels"
-                )
-        return self
-
-
-class Training(Block):
-    """How every network is trained: cross-entropy, shuffled each epoch, no augmentation."""
-
-    epochs: int = Field(ge=1, le=10_000, description="passes over the training images")
-    batch_size: int = Field(ge=2, le=65_536, description="examples a step")
-    optimizer: Literal["adam", "adamw", "sgd"] = Field(description="update rule")
-    learning_rate: float = Field(gt=0, le=10, description="until the decay begins")
-    decay: float = Field(
-        ge=0, le=1, description="share of the training, its end, over which the rate falls to 0"
-    )
-    weight_decay: float = Field(ge=0, le=1, description="L2 penalty (decoupled for adamw)")
-    momentum: float = Field(ge=0, lt=1, description="of sgd; adam and adamw ignore it")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        description="auto takes a GPU where there is one"
-    )
-    threads: int = Field(
-        ge=1, le=1024, description="CPU threads; the last bits of the weights depend on them"
-    )
-    snapshots: int = Field(
-        ge=0,
-        le=1000,
-        description="states of the network kept along the way, for the variance of gradients",
-    )
-
-    @model_validator(mode="after")
-    def _snapshots_differ(self) -> "Training":
-        if self.snapshots > self.epochs:
-            raise ValueError(
-                f"snapshots: {self.snapshots} of {self.epochs} epochs; one an epoch at most"
-            )
-        return self
-
-
-class Replicates(Block):
-    """How the images of each replicate are drawn from all images, training and test."""
-
-    held_out: float = Field(
-        gt=0, lt=1, description="share of all images that a replicate's network does not see"
-    )
-    seed: Seed = Field(description="of the draws")
-
-
 class Checkpoints(Block):
     """Where trained networks come from."""
 
     source: Literal["train", "pull"] = Field(
         description="train them here, or let DVC pull those that others trained"
     )
-
-
-class Convergence(Block):
-    """When a network has learned enough for its difficulties to mean something."""
-
-    min_train_accuracy: float = Field(
-        ge=0, le=1, description="share of the training images it must get right"
-    )
-    allow_unconverged: bool = Field(
-        description="compute depth all the same; every figure then says so"
-    )
-
-
-class Recording(Block):
-    """The forward pass that records every probe."""
-
-    probes: Literal["children", "blocks"] | Annotated[list[str], Field(min_length=1)] = Field(
-        description="children, blocks, or a list of module names: * stands for anything within one "
-        "dotted part; :mean, :channels_last_mean or :class_token behind a name keep a part"
-    )
-    dtype: Literal["float16", "float32"] = Field(description="of the stored activations")
-    batch_size: int = Field(ge=1, le=65_536, description="images a forward pass")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        description="auto takes a GPU where there is one"
-    )
-
-
-class Activations(Recording):
-    """The forward pass that records every probe, and what becomes of its files."""
-
-    keep: bool = Field(
-        description="keep them after use: gigabytes, but another k needs no new forward pass"
-    )
-
-
-class KNN(Block):
-    """The k-nearest-neighbour classifier on each probe."""
-
-    n_neighbors: int = Field(ge=1, le=65_535, description="k: neighbours that vote")
-    metric: Literal["euclidean", "cosine"] = Field(description="distance between activations")
-    sensitivity: Annotated[
-        list[Annotated[int, Field(ge=1, le=65_535)]], Field(min_length=1), AfterValidator(unique)
-    ] = Field(description="other k whose depths are computed in the same pass")
-    memory: float = Field(gt=0, le=100_000, description="working memory of a job, GB")
-    shards: int = Field(ge=1, le=1000, description="jobs that share the references of a probe")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        description="auto takes a GPU where there is one"
-    )
-
-
-class Scores(Block):
-    """The scores beside depth, and how many images the costly ones are computed for."""
-
-    early_epoch: int = Field(ge=1, le=10_000, description="epoch at which EL2N and GraNd are read")
-    gradient_examples: int | None = Field(
-        ge=1,
-        description="images a split with input margin and variance of gradients, null for all",
-    )
-    attack_examples: int = Field(
-        ge=0, description="images a split whose margin is searched by projected gradient descent"
-    )
-    attack_steps: int = Field(ge=1, le=10_000, description="gradient steps of each search")
-    seed: Seed = Field(description="of the choice of these images")
-
-
-class Figures(Block):
-    """How figures look."""
-
-    gallery_images: int = Field(ge=4, le=200, description="images in each gallery")
-    confidence_level: float = Field(gt=0, lt=1, description="of every interval drawn")
-    dpi: int = Field(ge=50, le=600, description="dots per inch of the PNG files")
 
 
 Chapters = create_model(
@@ -522,12 +193,8 @@ BLOCKS: dict[str, Any] = {
 _DATASETS = Config.model_fields["datasets"].annotation
 _MODELS = Config.model_fields["models"].annotation
 _DATASETS_BY_SOURCE = {
-    "shapes": ShapesDataset,
-    "torchvision": TorchvisionDataset,
-    "image_folder": ImageFolderDataset,
-    "homework": HomeworkDataset,
-    "npz": NpzDataset,
-    "function": FunctionDataset,
+    get_args(model.model_fields["source"].annotation)[0]: model
+    for model in get_args(get_args(Dataset)[0])
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from depthlens.chapters.difficulty import contents
-from depthlens.chapters.difficulty.run import Runs
+from depthlens.chapters.difficulty.runs import Runs
 
 OPTIONS = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
 

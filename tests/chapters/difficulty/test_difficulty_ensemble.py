@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from depthlens.chapters.difficulty import card, contents
-from depthlens.chapters.difficulty.card import CORNERS, HELD_OUT, TRAIN
+from depthlens.chapters.difficulty.card import HELD_OUT, TRAIN
+from depthlens.chapters.difficulty.corners import CORNERS, corners, histogram, quarter
+from depthlens.chapters.difficulty.ensemble import consensus, ranked
 
 LEVEL = 0.95
 RELIABILITY = [
@@ -23,7 +25,7 @@ def texts(figure):
 
 
 def draw(made, note=None):
-    return dict(contents.drawings({"ensemble": made, "level": LEVEL}, note=note))
+    return dict(contents.drawings(contents.of_ensemble(made, level=LEVEL), note=note))
 
 
 def spread(make_ensemble, n=200, **options):
@@ -34,7 +36,7 @@ def spread(make_ensemble, n=200, **options):
 
 def test_histogram_counts_each_image_at_the_nearest_depths(make_ensemble):
     made = make_ensemble([0, 0.49, 0.5, 4, np.nan], [0, 0, 3.5, 1.2, 2])
-    found = card.histogram(made)
+    found = histogram(corners(made), 5)
     assert found.shape == (5, 5) and found.sum() == 4
     assert found[0, 0] == 2 and found[1, 4] == 1 and found[4, 1] == 1
 
@@ -49,18 +51,17 @@ def test_images_of_a_corner_are_those_nearest_to_it(make_ensemble, corner):
         if (row[TRAIN] >= 2, row[HELD_OUT] >= 2) == (bool(corner.train), bool(corner.held_out))
     ]
     expected = [example for _, example in sorted(away)[:12]]
-    assert card.nearest(made, corner, 12)["example_id"].tolist() == expected
+    assert quarter(corners(made), corner).head(12)["example_id"].tolist() == expected
 
 
 def test_images_with_a_depth_on_one_side_only_are_in_no_corner(make_ensemble):
     made = make_ensemble([0, np.nan, 4], [0, 0, np.nan])
-    assert [len(card.nearest(made, corner, 12)) for corner in CORNERS] == [0, 0, 1, 0]
-    assert sum(card.quadrants(made).values()) == 1
+    assert [len(quarter(corners(made), corner)) for corner in CORNERS] == [0, 0, 1, 0]
 
 
 def test_every_image_is_in_the_quarter_of_one_corner(make_ensemble):
     made = make_ensemble([0, 1.9, 2, 4, 4], [0, 4, 1, 2, 0])
-    found = {(corner.train, corner.held_out): n for corner, n in card.quadrants(made).items()}
+    found = corners(made).value_counts(["train", "held_out"]).to_dict()
     assert found == {(0, 0): 1, (0, 1): 1, (1, 0): 2, (1, 1): 1}
 
 
@@ -84,7 +85,7 @@ def test_agreement_is_averaged_at_each_held_out_depth(make_ensemble):
     made = make_ensemble(
         [0] * 4, [0, 0.4, 2.5, 3], label=[0] * 4, consensus=[0, 0, 1, 1], agreed=[1, 0.5, 0.75, 1]
     )
-    table = card.consensus(made, LEVEL)
+    table = consensus(made, LEVEL)
     assert table["depth"].tolist() == [0, 3] and table["n"].tolist() == [2, 2]
     assert table["consensus"].tolist() == [0.75, 0.875]
     assert table["label"].tolist() == [0.75, 0.125]
@@ -100,7 +101,7 @@ def test_pictures_are_found_by_split_and_number(make_ensemble):
 
 
 def test_reliabilities_are_ranked_by_the_held_out_side(make_ensemble):
-    table = card.ranked(spread(make_ensemble))
+    table = ranked(spread(make_ensemble))
     assert table["score"].tolist() == ["loss", "loss", "depth", "depth", "entropy"]
     assert table["side"].tolist() == ["held_out", "train", "held_out", "train", "train"]
 

@@ -121,9 +121,9 @@ def test_network_that_came_with_weights_has_no_training_curves(make_run):
 
 
 def test_self_voting_says_what_it_hides(make_run, make_split):
-    made = made_with_train(make_run, make_split, depths=[2, 2, 0, 4])
-    made["run"].train.depths["depth_self_voting"] = [0, 2, 0, 3]
-    sentence = one(made, "self_voting").sentence.replace("\u00a0", " ")
+    train = make_split([2, 2, 0, 4], n_probes=5, train=True)
+    train.depths["depth_self_voting"] = [0, 2, 0, 3]
+    sentence = one(material(make_run, train=train), "self_voting").sentence.replace("\u00a0", " ")
     assert "mean depth of 1.25 instead of 2.00 (difference 0.75 [" in sentence
     assert "50.0 % become shallower, and 50.0 % instead of 25.0 % seem settled" in sentence
 
@@ -192,6 +192,13 @@ def test_small_multiples_share_their_axes(make_run):
         for first, second in itertools.pairwise(panels):
             assert first.get_xlim() == second.get_xlim()
             assert first.get_ylim() == second.get_ylim()
+
+
+def test_bars_and_intervals_of_depths_with_few_images_are_whole(make_run):
+    made = material(make_run, n=121, n_classes=6, depths=[*[0] * 120, 5])
+    for axes in one(made, "class_mix_by_depth").figure.axes:
+        ends = [line.get_xdata().max() for line in axes.lines]
+        assert max(ends, default=0) <= axes.get_xlim()[1]
 
 
 def test_a_class_has_its_colour_in_every_figure(make_run):

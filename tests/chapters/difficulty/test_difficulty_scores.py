@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from depthlens import intervals
+from depthlens.chapters import answers
 from depthlens.chapters.difficulty import choices, scores, words
 from depthlens.chapters.difficulty.neighbours import by_k
 from depthlens.scores.catalogue import DIFFICULTY, SCORES
@@ -47,7 +48,8 @@ def test_scores_are_held_against_depth_on_both_splits(make_run, make_split):
     depth = np.arange(90) % 5
     train = make_split(np.arange(50) % 4, n_probes=4, train=True, seed=1)
     run = make_run(depth, np.ones(90), train=train)
-    table = scores.scores(run, LEVEL)
+    derived = answers.with_derived(scores.section, {"run": run, "level": LEVEL})
+    table = derived["scores"]
     for row in table.itertuples():
         split = run.test if row.split == "test" else train
         turned = scores.oriented(split)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from depthlens.figures.style import Drawing
 from depthlens.ledger import Finding, Measurement, NotTestableError, judge
 from depthlens.prose import joined
 
-Tables = Mapping[str, object]
+Tables = Mapping[str, Any]
 """What functions of a section read, by name: tidy tables, or what else a chapter gives"""
 
 
@@ -47,7 +48,7 @@ def findings(section: Section, tables: Tables, *, confidence_level: float) -> li
     return found
 
 
-def _of_networks(table: object, networks: Sequence[str]) -> object:
+def _of_networks(table: Any, networks: Sequence[str]) -> Any:
     if isinstance(table, pd.DataFrame) and "architecture" in table:
         return table[table["architecture"].isin(networks)]
     return table
@@ -58,7 +59,7 @@ def _named(section: Section, networks: Sequence[str]) -> str:
     return joined([write(name) for name in networks])
 
 
-def _rows(table: object, column: str, value: object) -> object:
+def _rows(table: Any, column: str, value: object) -> Any:
     """The rows of a table with a value, where it has that column."""
     has = isinstance(table, pd.DataFrame) and column in table
     return table[table[column] == value] if has else table
@@ -197,9 +198,12 @@ def drawings(
 
 
 def with_derived(section: Section, tables: Tables) -> Tables:
-    """The tables, and those that the section derives of them, in the order of their declaration."""
+    """The tables, and those that the section derives of them, in the order of their declaration.
+
+    What a table is there for already is not derived again.
+    """
     found = dict(tables)
     for name, function in section.derive.items():
-        if section.needs(function).issubset(tables):
+        if name not in found and section.needs(function).issubset(tables):
             found[name] = function(**read(function, found))
     return found

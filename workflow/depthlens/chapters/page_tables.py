@@ -89,5 +89,6 @@ def _cell(value: object, column: Column) -> Cell:
         return Cell(value.text, value.sort, image=picture)
     if isinstance(value, float | np.floating):
         return Cell(number_of(column)(float(value)), float(value))
-    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return Cell(column.write(value), int(value) if is_number else None)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return Cell(column.write(value), int(value))
+    return Cell(column.write(value))

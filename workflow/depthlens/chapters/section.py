@@ -8,7 +8,7 @@ gives. `answers` runs them.
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,15 @@ from depthlens.sweep import Cell, Sweep
 
 Block = Mapping
 """the block of a chapter in config.yaml"""
+
+
+class Bounds(TypedDict, total=False):
+    """Of the values for which a claim counts as supported; see `depthlens.ledger.Threshold`."""
+
+    above: float
+    at_least: float
+    below: float
+    at_most: float
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,7 @@ class Section:
         measure: str,
         networks: Sequence[str] = (),
         over_seeds: bool = True,
-        **bounds: float,
+        **bounds: Unpack[Bounds],
     ) -> Callable[[Callable], Callable]:
         """Register a function that measures a claim; the claim's id is the function's name.
 

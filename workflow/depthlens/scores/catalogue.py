@@ -26,6 +26,11 @@ class Score(NamedTuple):
     cost: str
     """what it takes beyond a trained network and its predictions"""
 
+    @property
+    def range(self) -> str:
+        """The values that it can take, like "0 … ∞"."""
+        return f"{self.low:.3g} … {self.high:.3g}".replace("-", "−").replace("inf", "∞")
+
 
 _FREE = "none: from the predictions table"
 _RECORDED = "none: recorded while training"
@@ -305,16 +310,10 @@ def as_markdown(scores: Iterable[Score]) -> str:
         cells = (
             f"`{score.name}`",
             score.formula,
-            f"{_bound(score.low)} … {_bound(score.high)}",
+            score.range,
             "larger" if score.harder > 0 else "smaller",
             score.cost,
             score.source,
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
-
-
-def _bound(value: float) -> str:
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:.3g}"

@@ -3,15 +3,14 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import yaml
 
 from depthlens import ledger, tables
 from depthlens.chapters.contents import CHAPTERS
-from depthlens.chapters.difficulty import contents, page
-from depthlens.errors import ArtifactError
+from depthlens.chapters.difficulty import contents, numbers, page
+from depthlens.errors import ArtifactError, StudyError, closest
 from depthlens.prose import count, joined, number
 from depthlens.report import machine
 from depthlens.report.page import (
@@ -25,10 +24,10 @@ from depthlens.report.page import (
     render_machine,
 )
 from depthlens.stages.runs import (
+    identify,
     read_ensemble,
     read_images_of,
     read_runs,
-    same_length,
     unconverged,
 )
 
@@ -36,118 +35,99 @@ _TITLE = "Which images are hard for a network, and why"
 _MADE_WITH = "How long it took, and on which machine"
 
 
-class EnsemblePaths(NamedTuple):
-    """What the report reads of all networks of one dataset and model."""
-
-    figures: Path
-    """captions.json in the folder of the figures"""
-    card: Path
-    reliability: Path
-    train: Path
-    """training images"""
-    test: Path
-    """test images"""
-
-
 def run(
-    *,
-    figures: Sequence[Path],
-    claims: Path,
-    depth: Sequence[Path],
-    probes: Sequence[Path],
-    convergence: Sequence[Path],
-    scores: Sequence[Path],
-    history: Sequence[Path | None],
-    images: Sequence[Path],
-    output_html: Path,
-    output_json: Path,
-    config: Mapping,
-    train_depth: Sequence[Path] = (),
-    train_scores: Sequence[Path] = (),
-    ensembles: Sequence[EnsemblePaths] = (),
+    *, runs: Sequence[Path], data: Path, claims: Path, output: Path, summary: Path, cfg: Mapping
 ) -> None:
-    """Write the page, summary.json and, beside the page, machine.html.
+    """Write the page, the summary and, beside the page, machine.html.
 
     How long each step took is read from the `benchmarks` folders beside the runs and the images,
-    as far as they exist. That and the machine stand in machine.html alone: the page and
-    summary.json are the same wherever they are made.
+    as far as they exist. That and the machine stand in machine.html alone: the page and the
+    summary are the same wherever they are made.
 
     Parameters
     ----------
-    figures, depth, probes, convergence, scores, history, images : sequences of path
-        One of each a run, in the same order: captions.json in the folder of its figures, tables
-        in results/{dataset}/{model}/seed{n}/ (depth and scores those of the test images), and the
-        test images. A run whose network came with weights has None for its history.
+    runs : sequence of path
+        Folders results/{dataset}/{model}/seed{n}. If the study has replicates, the card of each
+        dataset and model is beside them.
+    data : path
+        Folder of the datasets.
     claims : path
-        claims.csv.
-    output_html, output_json : path
-    config : mapping
-        The resolved configuration; `figures.confidence_level` is that of every interval;
-        `activations.probes`, `knn.n_neighbors` and `knn.metric` say what a depth counts.
-    train_depth, train_scores : sequences of path
-        Tables of the training images of each run; none where they are not studied.
-    ensembles : sequence of EnsemblePaths
-        One for each dataset and model that has replicates.
+        claims.csv; beside it are the figures of the runs, figures/{dataset}/{model}/seed{n}/, and
+        of the cards, figures/{dataset}/{model}/ensemble/.
+    output, summary : path
+        HTML and JSON.
+    cfg : mapping
+        The resolved configuration, to print it; `figures.confidence_level` is that of every
+        interval; `activations.probes`, `knn.n_neighbors` and `knn.metric` say what a depth counts.
 
     Raises
     ------
     StudyError
-        If the lists differ in length or are empty.
+        If there is no run, or a folder is none.
     ArtifactError
         If a file is missing, damaged, or does not belong to the others.
     """
-    same_length(figures=figures, depth=depth, history=history, images=images)
     findings = ledger.read(claims)
-    level = config["figures"]["confidence_level"]
-    asked = [
-        (path, contents.run_figures(trained=epochs is not None, train_studied=bool(train_depth)))
-        for path, epochs in zip(figures, history, strict=True)
+    level = cfg["figures"]["confidence_level"]
+    train_studied = "train" in cfg["study"]["splits"]
+    cards = list(dict.fromkeys(run.parent for run in runs)) if cfg["study"]["replicates"] else []
+    figures = claims.parent / "figures"
+    trained, asked = [], []
+    for folder in runs:
+        dataset, model, seed = identify(folder / "probes.parquet")
+        if model not in cfg["models"]:
+            raise StudyError(f"{folder}: models has no {model!r}{closest(model, cfg['models'])}")
+        trained.append(not cfg["models"][model].get("weights"))
+        names = contents.run_figures(trained=trained[-1], train_studied=train_studied)
+        asked.append((figures / dataset / model / f"seed{seed}/captions.json", names))
+    asked += [
+        (figures.joinpath(*card.parts[-2:], "ensemble/captions.json"), contents.ensemble_figures())
+        for card in cards
     ]
-    asked += [(ensemble.figures, contents.ensemble_figures()) for ensemble in ensembles]
     drawn_figures = pictures(asked)
     sections, found = [], []
     warned: dict[tuple[str, str], list[Path]] = {}
     benchmarks: dict[Path, str] = {}
-    runs = read_runs(
-        depth=depth,
-        probes=probes,
-        convergence=convergence,
-        scores=scores,
-        train_depth=train_depth,
-        train_scores=train_scores,
-    )
-    for index, (paths, of_run) in enumerate(runs):
-        test = read_images_of(of_run, images[index], depth=paths["depth"])
-        curves = history[index]
-        epochs = tables.read(curves, ["epoch"]).to_pandas() if curves else None
-        drawn = drawn_figures[index]
-        sections.append(page.run_section(of_run, test, epochs, drawn, level=level))
-        found.append(page.run_numbers(of_run, test, level=level))
-        warned.setdefault((of_run.dataset, of_run.model), []).append(paths["convergence"])
-        benchmarks[Path(images[index]).parent / "benchmarks"] = of_run.dataset
-        folder = Path(paths["probes"]).parent / "benchmarks"
-        benchmarks[folder] = f"{of_run.dataset} · {of_run.model} · seed {of_run.seed}"
+    for index, (folder, of_run) in enumerate(read_runs(runs, train=train_studied)):
+        images = data / of_run.dataset / "test.parquet"
+        test = read_images_of(of_run, images, depth=folder / "depth/test.parquet")
+        epochs = None
+        if trained[index]:
+            epochs = tables.read(folder / "history.parquet", ["epoch"]).to_pandas()
+        things = contents.of_run(of_run, test=test, history=epochs, level=level)
+        sections.append(page.run_section(things, drawn_figures[index]))
+        found.append(numbers.of_run(things))
+        convergence = folder / "convergence.json"
+        warned.setdefault((of_run.dataset, of_run.model), []).append(convergence)
+        benchmarks[images.parent / "benchmarks"] = of_run.dataset
+        named = f"{of_run.dataset} · {of_run.model} · seed {of_run.seed}"
+        benchmarks[folder / "benchmarks"] = named
 
     together, of_ensembles = [], []
-    for paths, drawn in zip(ensembles, drawn_figures[len(figures) :], strict=True):
+    for card, drawn in zip(cards, drawn_figures[len(runs) :], strict=True):
+        images = data / card.parent.name
         ensemble = read_ensemble(
-            card=paths.card, reliability=paths.reliability, train=paths.train, test=paths.test
+            card=card / "card.parquet",
+            reliability=card / "reliability.parquet",
+            train=images / "train.parquet",
+            test=images / "test.parquet",
         )
         warning = unconverged(warned.get((ensemble.dataset, ensemble.model), []))
-        together.append(page.ensemble_section(ensemble, drawn, warning=warning, level=level))
-        of_ensembles.append(page.ensemble_numbers(ensemble, level=level))
+        things = contents.of_ensemble(ensemble, level=level)
+        together.append(page.ensemble_section(things, drawn, warning=warning))
+        of_ensembles.append(numbers.of_ensemble(things))
 
     whole = Page(
         title=_TITLE,
-        probes=joined(list(np.atleast_1d(config["activations"]["probes"]))),
-        n_neighbors=config["knn"]["n_neighbors"],
-        metric=config["knn"]["metric"],
+        probes=joined(list(np.atleast_1d(cfg["activations"]["probes"]))),
+        n_neighbors=cfg["knn"]["n_neighbors"],
+        metric=cfg["knn"]["metric"],
         ensembles=together,
         runs=sections,
         scores=page.scores_table(),
         claims=claims_table(findings),
         chapters=CHAPTERS,
-        config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
+        config=yaml.safe_dump(dict(cfg), sort_keys=False, allow_unicode=True),
     )
     html = render(whole)
     made_with = [
@@ -156,16 +136,16 @@ def run(
         _pairs("table-hardware", "Machine", ("part", "what"), machine.hardware()),
     ]
     tables.write_json(
-        output_json,
+        summary,
         {
-            "headline": page.headline(found),
+            "headline": numbers.headline(found),
             "runs": found,
             "ensembles": of_ensembles,
-            "claims": [page.plain(dataclasses.asdict(finding)) for finding in findings],
+            "claims": [numbers.plain(dataclasses.asdict(finding)) for finding in findings],
         },
     )
-    tables.write_text(output_html.with_name("machine.html"), render_machine(_MADE_WITH, made_with))
-    tables.write_text(output_html, html)
+    tables.write_text(output.with_name("machine.html"), render_machine(_MADE_WITH, made_with))
+    tables.write_text(output, html)
 
 
 def pictures(asked: Sequence[tuple[Path, Sequence[str]]]) -> list[list[Picture]]:

@@ -138,30 +138,40 @@ def read_run(
     )
 
 
-def read_runs(**paths: Sequence[Path]) -> Iterator[tuple[dict[str, Path], Run]]:
+def read_runs(folders: Sequence[Path], *, train: bool) -> Iterator[tuple[Path, Run]]:
     """Read several runs, one after the other.
 
     Parameters
     ----------
-    **paths : sequences of path
-        What `read_run` takes, one of each a run, in the same order; empty ones are left out if
-        they are of training images.
+    folders : sequence of path
+        results/{dataset}/{model}/seed{n} of each run.
+    train : bool
+        Whether training images are studied too.
 
     Yields
     ------
-    (dict, Run)
-        The paths of a run, by what they are, and the run.
+    (path, Run)
+        The folder of a run, and the run.
 
     Raises
     ------
     StudyError
-        If the sequences differ in length or are empty.
+        If none is given.
     """
-    given = {name: each for name, each in paths.items() if each or not name.startswith("train_")}
-    same_length(**given)
-    for each in zip(*given.values(), strict=True):
-        of_run = dict(zip(given, each, strict=True))
-        yield of_run, read_run(**of_run)
+    if not folders:
+        raise StudyError("no run is given; a study needs at least one")
+    for folder in folders:
+        yield (
+            folder,
+            read_run(
+                depth=folder / "depth/test.parquet",
+                probes=folder / "probes.parquet",
+                convergence=folder / "convergence.json",
+                scores=folder / "scores/test.parquet",
+                train_depth=folder / "depth/train.parquet" if train else None,
+                train_scores=folder / "scores/train.parquet" if train else None,
+            ),
+        )
 
 
 def read_split(depth: Path, scores: Path, *, of_training: bool = False) -> Split:
@@ -263,20 +273,6 @@ def unconverged(convergence: Sequence[Path]) -> str | None:
     if not failed:
         return None
     return f"{failed} of {len(convergence)} networks that were checked did not converge"
-
-
-def same_length(**lists: Sequence) -> None:
-    """Refuse lists that should name one file a run but differ in length.
-
-    Raises
-    ------
-    StudyError
-    """
-    if len({len(values) for values in lists.values()}) > 1:
-        found = ", ".join(f"{len(values)} of {name}" for name, values in lists.items())
-        raise StudyError(f"one file a run is needed of each kind, not {found}")
-    if not all(lists.values()):
-        raise StudyError("no run is given; a study needs at least one")
 
 
 def _read_convergence(path: Path) -> dict:

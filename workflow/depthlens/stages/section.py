@@ -2,7 +2,7 @@
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from depthlens import ledger, tables
@@ -15,12 +15,12 @@ def run(
     *,
     chapter: str,
     section: str,
-    files: Mapping[str, Path],
+    files: Sequence[Path],
     output: Path,
     claims: Path,
     contents: Path,
     confidence_level: float,
-    dpi: int,
+    cfg: dict,
 ) -> None:
     """Write the figures with captions.json, the claims with their verdicts, and the tables.
 
@@ -28,8 +28,8 @@ def run(
     ----------
     chapter, section : str
         Package below `depthlens.chapters`, and module in it.
-    files : mapping of name to path
-        Of the tables that the section reads.
+    files : sequence of path
+        Tables that the section reads, each by the stem of its file.
     output : path
         Folder of the figures.
     claims : path
@@ -37,16 +37,16 @@ def run(
     contents : path
         JSON of the tables that the page shows.
     confidence_level : float
-    dpi : int
-        Pixels an inch.
+    cfg : dict
+        Block `figures`, for the pixels of an inch.
     """
     asked = importlib.import_module(f"depthlens.chapters.{chapter}.{section}").section
-    found = {name: tables.read(path).to_pandas() for name, path in files.items()}
+    found = {path.stem: tables.read(path).to_pandas() for path in files}
     findings = answers.findings(asked, found, confidence_level=confidence_level)
     drawings = answers.drawings(asked, found, confidence_level=confidence_level)
     shown = page_tables.report_tables(asked, found, confidence_level=confidence_level)
     ledger.write(claims, findings)
-    write(drawings, Path(output), dpi=dpi)
+    write(drawings, Path(output), dpi=cfg["dpi"])
     tables.write_json(contents, [_as_json(table) for table in shown])
 
 

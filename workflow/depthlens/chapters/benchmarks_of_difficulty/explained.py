@@ -84,5 +84,6 @@ def _dependence(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean prediction with one feature set to each of some values, the others as they are."""
     # The places depend on all images: curves of several seeds then share them.
-    places = np.linspace(*np.nanquantile(values, _RANGE), _POINTS)
+    first, last = np.nanquantile(values, _RANGE)
+    places = np.linspace(first, last, _POINTS)
     return places, np.array([model.predict(features.assign(**{name: x})).mean() for x in places])

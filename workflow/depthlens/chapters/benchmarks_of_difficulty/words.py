@@ -1,10 +1,11 @@
 """How the chapter calls what its tables hold, and what its sweeps have in common."""
 
 from collections.abc import Callable, Mapping
+from typing import Unpack
 
 import pandas as pd
 
-from depthlens.chapters.section import Section
+from depthlens.chapters.section import Bounds, Section
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import count, percent, some
@@ -40,7 +41,9 @@ def common(block: Mapping) -> dict:
 def claims_of(section: Section, source: str, *, ending: str = "") -> Callable[..., Callable]:
     """How a section declares claims that are all said by one source."""
 
-    def claim(statement: str, measure: str, **bounds: float) -> Callable[[Callable], Callable]:
+    def claim(
+        statement: str, measure: str, **bounds: Unpack[Bounds]
+    ) -> Callable[[Callable], Callable]:
         measure = f"{measure}{ending}; mean over seeds"
         return section.claim(statement, source=source, measure=measure, over_seeds=False, **bounds)
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from depthlens import intervals
 from depthlens.chapters.difficulty import words
 from depthlens.chapters.section import Section
 from depthlens.figures import style
@@ -18,6 +17,7 @@ REFERENCES = {
 }
 """what the probes are to agree with, by column"""
 _VOTING = "implementations of prediction depth in which training images are their own neighbours"
+_VOTES = ("depth", "depth_self_voting")
 _VOTERS = {"left out of its neighbours": style.RIGHT, "counted among them": style.ALERT}
 
 section = Section(
@@ -34,46 +34,33 @@ section = Section(
 
 @section.derived
 def references(run, level):
-    """Depth of the test images by what the probes are to agree with.
+    """Mean depth of the test images by reference, and how many have it as agreeing gives it."""
+    table, network = run.test.depths, run.test.depths["depth"]
+    return pd.DataFrame(
+        {"column": column, "reference": name, "same": (table[column] == network).mean()}
+        | words.mean_of(table[column], level, "mean_depth", ("low", "high"))
+        for column, name in REFERENCES.items()
+    )
 
-    Returns
-    -------
-    DataFrame
-        column (of the table of depths), reference, mean_depth, low, high, same (share of images
-        with the depth that agreement with the network gives).
+
+@section.derived
+def self_votes(train_split, level):
+    """What letting training images vote for themselves does to their depth, in one row.
+
+    Mean depths where no image is its own neighbour and where each is, the interval of the mean
+    difference, and shares of images: made shallower, made deeper, of depth 0 either way.
     """
-    rows = []
-    for column, reference in REFERENCES.items():
-        depth = run.test.depths[column]
-        low, high = intervals.mean(depth, confidence_level=level)
-        same = float((depth == run.test.depths["depth"]).mean())
-        rows.append((column, reference, float(depth.mean()), low, high, same))
-    return pd.DataFrame(rows, columns=["column", "reference", "mean_depth", "low", "high", "same"])
-
-
-def self_votes(split, level):
-    """What letting training images vote for themselves does to their depth.
-
-    Returns
-    -------
-    dict
-        leave_one_out and self_voting (mean depths where no image is its own neighbour, and where
-        each is); low, high (interval of the mean difference, the first less the second); shallower,
-        deeper (shares of images that self-voting makes so); first_leave_one_out, first_self_voting
-        (shares of depth 0).
-    """
-    honest = split.depths["depth"].to_numpy(np.float64)
-    fooled = split.depths["depth_self_voting"].to_numpy(np.float64)
-    low, high = intervals.mean(honest - fooled, confidence_level=level)
+    honest, fooled = (train_split.depths[name].astype(float) for name in _VOTES)
+    gap = words.mean_of(honest - fooled, level, "gap", ("low", "high"))
     return {
-        "leave_one_out": float(honest.mean()),
-        "self_voting": float(fooled.mean()),
-        "low": low,
-        "high": high,
-        "shallower": float((fooled < honest).mean()),
-        "deeper": float((fooled > honest).mean()),
-        "first_leave_one_out": float((honest == 0).mean()),
-        "first_self_voting": float((fooled == 0).mean()),
+        "leave_one_out": honest.mean(),
+        "self_voting": fooled.mean(),
+        "low": gap["low"],
+        "high": gap["high"],
+        "shallower": (fooled < honest).mean(),
+        "deeper": (fooled > honest).mean(),
+        "first_leave_one_out": (honest == 0).mean(),
+        "first_self_voting": (fooled == 0).mean(),
     }
 
 
@@ -110,16 +97,14 @@ def depth_by_reference(sheet, run, references):
     ax.set_ylim(0, top * 1.16)
     words.thin_ticks(ax, run.n_depths, most=14)
     sheet.facts.append(f"n = {count(len(run.test))} test images")
-    network, *rest = (row for _, row in references.iterrows())
+    network, *rest = references.to_dict("records")
     said = [
-        f"the {row['reference']} {words.with_interval(row, 'mean_depth', 'low', 'high')} (the same "
-        f"depth for {percent(row['same'], 1)} of the images)"
+        f"the {row['reference']} {words.with_interval(row, 'mean_depth')} (the same depth for "
+        f"{percent(row['same'], 1)} of the images)"
         for row in rest
     ]
-    return (
-        "Agreement with the network gives a mean depth of "
-        f"{words.with_interval(network, 'mean_depth', 'low', 'high')}, with {joined(said)}."
-    )
+    mean_depth = words.with_interval(network, "mean_depth")
+    return f"Agreement with the network gives a mean depth of {mean_depth}, with {joined(said)}."
 
 
 @section.figure(
@@ -132,13 +117,12 @@ def train_and_test_depth(sheet, run, train_split):
     depths = {"train": train_split.depths["depth"], "test": run.test.depths["depth"]}
     _bars_by_depth(sheet, run, "split", depths)
     sheet.facts.append(words.sizes(run))
-    mean, last = (
-        [f(of) for of in depths.values()]
-        for f in (lambda of: number(of.mean()), lambda of: percent(of.isin(run.last_two).mean(), 1))
+    (seen, seen_last), (unseen, unseen_last) = (
+        (number(of.mean()), percent(of.isin(run.last_two).mean(), 1)) for of in depths.values()
     )
     return (
-        f"The mean depth is {mean[0]} of training images and {mean[1]} of test images; {last[0]} "
-        f"and {last[1]} settle only at the last two depths."
+        f"The mean depth is {seen} of training images and {unseen} of test images; {seen_last} and "
+        f"{unseen_last} settle only at the last two depths."
     )
 
 
@@ -148,33 +132,35 @@ def train_and_test_depth(sheet, run, train_split):
     alt="A bar chart of the depths of training images with two bars a depth: with and without the "
     "image among its own neighbours.",
 )
-def self_voting(sheet, run, train_split):
-    columns = ("depth", "depth_self_voting")
-    depths = [train_split.depths[column] for column in columns]
+def self_voting(sheet, run, train_split, self_votes):
+    depths = [train_split.depths[name] for name in _VOTES]
     _bars_by_depth(sheet, run, "voter", dict(zip(_VOTERS, depths, strict=True)))
     sheet.facts.append(f"n = {count(len(train_split))} training images")
-    found = self_votes(train_split, sheet.confidence_level)
-    gap = found | {"gap": found["leave_one_out"] - found["self_voting"]}
+    gap = self_votes | {"gap": self_votes["leave_one_out"] - self_votes["self_voting"]}
+    shallower, seem, are = (
+        percent(self_votes[name], 1)
+        for name in ("shallower", "first_self_voting", "first_leave_one_out")
+    )
     return (
         "Counted among its own neighbours, a training image has a mean depth of "
-        f"{number(found['self_voting'])} instead of {number(found['leave_one_out'])} (difference "
-        f"{words.with_interval(gap, 'gap', 'low', 'high')}): {percent(found['shallower'], 1)} "
-        f"become shallower, and {percent(found['first_self_voting'], 1)} instead of "
-        f"{percent(found['first_leave_one_out'], 1)} seem settled at {run.first_probe}."
+        f"{number(gap['self_voting'])} instead of {number(gap['leave_one_out'])} (difference "
+        f"{words.with_interval(gap, 'gap')}): {shallower} become shallower, and {seem} instead of "
+        f"{are} seem settled at {run.first_probe}."
     )
 
 
 def _spread(sheet, run, name, depths):
     """Share of each depth, with its interval, of several kinds of depth."""
     sheet.intervals_of = " (Wilson)"
-    parts = []
+    tables = []
     for of, values in depths.items():
+        table = pd.DataFrame({name: of, "depth": range(run.n_depths)})
         n = np.bincount(values, minlength=run.n_depths)
-        low, high = intervals.wilson(n, n.sum(), confidence_level=sheet.confidence_level)
-        part = pd.DataFrame({"depth": range(run.n_depths), "share": n / n.sum()})
-        part["low"], part["high"] = np.where(n, low, np.nan), np.where(n, high, np.nan)
-        parts.append(part.assign(**{name: of}))
-    return pd.concat(parts, ignore_index=True)
+        words.add_share(table, "share", n, len(values), sheet.confidence_level, ("low", "high"))
+        # Of a depth that no image has, no interval.
+        table.loc[n == 0, ["low", "high"]] = np.nan
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _bars_by_depth(sheet, run, name, depths):

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import Any
 
 from depthlens.chapters import answers
 from depthlens.chapters.difficulty import (
     choices,
     classes,
+    corners,
     depth,
     ensemble,
     factors,
@@ -16,21 +18,26 @@ from depthlens.chapters.difficulty import (
     probes,
     scores,
 )
-from depthlens.chapters.difficulty.run import Run, Runs
+from depthlens.chapters.difficulty.card import Ensemble
+from depthlens.chapters.difficulty.run import Run
+from depthlens.chapters.difficulty.runs import Runs
+from depthlens.chapters.page_tables import report_tables
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Finding
+from depthlens.report.page import Table
 
 SECTIONS = tuple(
     module.section
     for module in (
-        learned, depth, galleries, classes, probes, factors, scores, neighbours, choices, ensemble,
+        learned, depth, galleries, classes, probes, factors, scores, neighbours, choices, corners,
+        ensemble,
     )
 )  # fmt: skip
 """in the order of the page: each shows what there are those things for that its functions name"""
 
 
-def of_run(run: Run, *, level: float, **others: object) -> dict[str, object]:
-    """What figures and tables of one run read by name: what is None is not there.
+def of_run(run: Run, *, level: float, **others: object) -> dict[str, Any]:
+    """What figures, tables and numbers of one run read by name: what is None is not there.
 
     Parameters
     ----------
@@ -41,17 +48,36 @@ def of_run(run: Run, *, level: float, **others: object) -> dict[str, object]:
         train, test (Images), history (DataFrame), gallery_images (int).
     """
     found = {"run": run, "train_split": run.train, "level": level, **others}
-    return {name: thing for name, thing in found.items() if thing is not None}
+    return _derived({name: thing for name, thing in found.items() if thing is not None})
+
+
+def of_ensemble(ensemble: Ensemble, *, level: float) -> dict[str, Any]:
+    """What those of an ensemble read; see `of_run`."""
+    return _derived({"ensemble": ensemble, "level": level})
+
+
+def _derived(things: answers.Tables) -> dict[str, Any]:
+    """With all tables that sections derive, made once for figures, page and summary."""
+    for section in SECTIONS:
+        things = answers.with_derived(section, things)
+    return dict(things)
 
 
 def drawings(
-    things: Mapping[str, object], *, note: str | None = None
+    things: Mapping[str, Any], *, note: str | None = None
 ) -> Iterator[tuple[str, Drawing]]:
     """Every figure that there is enough for, by name; see `answers.drawings`."""
-    level = {"confidence_level": things["level"]}
-    return chain.from_iterable(
-        answers.drawings(section, things, note=note, **level) for section in SECTIONS
+    for section in SECTIONS:
+        yield from answers.drawings(section, things, confidence_level=things["level"], note=note)
+
+
+def tables(things: Mapping[str, Any], *, of: str) -> list[Table]:
+    """Every table of the page that there is enough for; what their ids begin with is `of`."""
+    found = (
+        report_tables(section, things, confidence_level=things["level"], of=of)
+        for section in SECTIONS
     )
+    return list(chain.from_iterable(found))
 
 
 def findings(runs: Runs) -> list[Finding]:

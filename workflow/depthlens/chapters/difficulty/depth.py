@@ -1,10 +1,11 @@
 """Where do images settle, and is the network right on what settles early?"""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from depthlens import intervals
 from depthlens.chapters.difficulty import words
 from depthlens.chapters.section import Section
 from depthlens.figures import style
@@ -31,6 +32,9 @@ section = Section(
     },
 )
 
+of_paper = partial(section.claim, source=words.PAPER, over_seeds=False)
+of_course = partial(section.claim, source=words.COURSE, over_seeds=False)
+
 
 @section.derived
 def depths(run, level):
@@ -40,21 +44,15 @@ def depths(run, level):
     table.insert(0, "depth", table.index)
     table["n"] = np.bincount(depth, minlength=run.n_depths)
     table["correct"] = np.bincount(depth[run.examples["correct"]], minlength=run.n_depths)
-    for share, part, whole, low, high in (
-        ("accuracy", "correct", table["n"], "low", "high"),
-        ("share", "n", len(depth), "share_low", "share_high"),
-    ):
-        table[share] = table[part] / whole
-        table[low], table[high] = intervals.wilson(table[part], whole, confidence_level=level)
+    words.add_share(table, "accuracy", table["correct"], table["n"], level, ("low", "high"))
+    words.add_share(table, "share", table["n"], len(depth), level)
     return table
 
 
-@section.claim(
+@of_paper(
     "The deeper an image, the less accurate the network is on it.",
-    source=words.PAPER,
     measure="Spearman correlation between depth and the network's accuracy at that depth, over "
     f"depths with at least {words.FEW} test images",
-    over_seeds=False,
     at_most=-0.9,
 )
 def accuracy_falls_with_depth(runs):
@@ -80,33 +78,27 @@ def accuracy_falls_with_depth(runs):
     return runs.estimate(correlation, n=per_depth[depths].sum(), undefined=same)
 
 
-@section.claim(
+@of_paper(
     "Images of depth 0 are almost always classified correctly.",
-    source=words.PAPER,
     measure="accuracy of the network on test images of depth 0",
-    over_seeds=False,
     at_least=0.95,
 )
 def shallowest_are_right(runs):
     return runs.share(*right_at(runs, [0]))
 
 
-@section.claim(
+@of_paper(
     "Images of the last two depths are mostly misclassified.",
-    source=words.PAPER,
     measure=f"accuracy of the network on test images of {_LAST_TWO}",
-    over_seeds=False,
     at_most=0.5,
 )
 def deepest_are_wrong(runs):
     return runs.share(*right_at(runs, runs.possible[-2:]))
 
 
-@section.claim(
+@of_course(
     "The ellipse is the hardest class.",
-    source=words.COURSE,
     measure="mean depth of the ellipses minus the largest mean depth of another class",
-    over_seeds=False,
     above=0,
 )
 def ellipse_is_hardest(runs):
@@ -127,11 +119,9 @@ def ellipse_is_hardest(runs):
     return runs.estimate(gap, n=runs.counts.sum(), undefined=none)
 
 
-@section.claim(
+@of_course(
     "More than a quarter of the images are settled at the input.",
-    source=words.COURSE,
     measure="share of test images of depth 0",
-    over_seeds=False,
     above=0.25,
 )
 def quarter_settled_at_input(runs):
@@ -140,11 +130,9 @@ def quarter_settled_at_input(runs):
     return runs.share(runs.counts[0].sum(), runs.counts.sum())
 
 
-@section.claim(
+@of_course(
     "Deep images are 5 to 20 times as likely to be misclassified as shallow ones.",
-    source=words.COURSE,
     measure=f"error rate on test images of {_LAST_TWO}, divided by that on images of the first two",
-    over_seeds=False,
     at_least=5,
     at_most=20,
 )
@@ -156,15 +144,11 @@ def deep_fail_more_often(runs):
 
     def ratio(times):
         tally = runs.tally(times)
-        images = [tally[at].sum() for at in (shallow, deep)]
-        if not all(images):
-            return np.nan
-        shallow_error, deep_error = (
-            1 - tally[at, 1].sum() / of for at, of in zip((shallow, deep), images, strict=True)
-        )
-        if not shallow_error:
-            return np.inf if deep_error else np.nan
-        return float(deep_error / shallow_error)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            of_shallow, of_deep = (
+                1 - tally[at, 1].sum() / tally[at].sum() for at in (shallow, deep)
+            )
+            return float(of_deep / of_shallow)
 
     none = f"no test image of {_named(shallow)} is misclassified"
     return runs.estimate(ratio, n=n, undefined=none)
@@ -189,19 +173,15 @@ def _named(depths):
     "right, or wrong.",
 )
 def depth_histogram(sheet, run, depths):
-    ax, images = sheet.axes(3.6), run.examples
+    ax, ends = sheet.axes(3.6), ("share_low", "share_high")
     sheet.intervals_of = " (Wilson)"
-    ends = ["share_low", "share_high"]
     # Where no image can settle, there is nothing to be unsure of.
-    shown = depths.assign(**depths[ends].where(depths["possible"], 0.0))
-    sheet.bars(
-        ax, shown, "depth", "share",
-        interval=tuple(ends), color=style.WRONG, label="network is wrong",
-    )  # fmt: skip
-    right = depths.assign(share=depths["correct"] / len(images))
-    sheet.bars(
-        ax, right, "depth", "share", errorbar=None, color=style.RIGHT, label="network is right"
-    )
+    shown = depths.assign(**depths[[*ends]].where(depths["possible"], 0.0))
+    look = {"color": style.WRONG, "label": "network is wrong"}
+    sheet.bars(ax, shown, "depth", "share", interval=ends, **look)
+    right = depths.assign(share=depths["correct"] / len(run.examples))
+    look = {"color": style.RIGHT, "label": "network is right"}
+    sheet.bars(ax, right, "depth", "share", errorbar=None, **look)
     ax.legend()
     top = depths["share_high"].max()
     for row in depths[depths["possible"]].itertuples():
@@ -209,28 +189,28 @@ def depth_histogram(sheet, run, depths):
         ax.text(row.depth, height, count(row.n), ha="center", va="bottom", fontsize=8.5)
     ax.set_ylim(0, top * 1.13)
     words.depth_axis(sheet.figure, ax, run)
-    sheet.facts.append(f"n = {count(len(images))} test images")
+    sheet.facts.append(f"n = {count(len(run.examples))} test images")
     return sentence(run, depths)
 
 
 def sentence(run, depths):
     """Where images settle, and how often the network is right there."""
-    (first, last), n = (depths.iloc[[0]], depths.iloc[run.last_two]), len(run.examples)
+    n = len(run.examples)
 
-    def right(part):
+    def settled(part, where):
         of = part["n"].sum()
-        return f" (the network is right on {percent(part['correct'].sum() / of, 1)})" if of else ""
+        right = f" (the network is right on {percent(part['correct'].sum() / of, 1)})" if of else ""
+        return f"{percent(of / n, 1)} {where}{right}"
 
     never = [
         f"depth {depth} cannot occur, as {run.probe_names[depth]} equals its predecessor"
         for depth in np.flatnonzero(~run.possible)
     ]
-    return (
-        f"Of {count(n)} test images {percent(first['n'].sum() / n, 1)} are settled at "
-        f"{run.first_probe}{right(first)} and {percent(last['n'].sum() / n, 1)} only at the last "
-        f"two depths{right(last)}; the mean depth is {number(run.examples['depth'].mean())} of "
-        f"{run.n_depths - 1}{'; ' * bool(never)}{joined(never)}."
-    )
+    said = [f"the mean depth is {number(run.examples['depth'].mean())} of {run.n_depths - 1}"]
+    said += [joined(never)] if never else []
+    first = settled(depths.iloc[[0]], f"are settled at {run.first_probe}")
+    last = settled(depths.iloc[run.last_two], "only at the last two depths")
+    return f"Of {count(n)} test images {first} and {last}; {'; '.join(said)}."
 
 
 @section.figure(
@@ -241,22 +221,18 @@ def sentence(run, depths):
 )
 def accuracy_by_depth(sheet, run, depths):
     ax, there = sheet.axes(3.6), depths[depths["n"] > 0]
-    overall = float(run.examples["correct"].mean())
+    overall = run.examples["correct"].mean()
     ax.axhline(overall, color=style.MUTED, linewidth=1, linestyle="--", zorder=1)
     sheet.intervals_of = " (Wilson)"
-    sheet.lines(
-        ax, there, "depth", "accuracy",
-        interval=("low", "high"), err_style="bars", color=style.RIGHT, markersize=7,
-    )  # fmt: skip
-    few = there[there["n"] < words.FEW]
+    look = {"err_style": "bars", "color": style.RIGHT, "markersize": 7}
+    sheet.lines(ax, there, "depth", "accuracy", interval=("low", "high"), **look)
+    few, enough = there[there["n"] < words.FEW], there[there["n"] >= words.FEW]
     ax.scatter(few["depth"], few["accuracy"], s=46, c="white", edgecolor=style.RIGHT, zorder=4)
     words.depth_axis(sheet.figure, ax, run)
     words.numbers_above(ax, there["depth"], there["n"])
     sheet.facts.append(f"n = {count(len(run.examples))} test images")
-    enough = there[there["n"] >= words.FEW]
-    shown = enough if len(enough) else there
-    ends = dict(zip(shown["depth"], shown["accuracy"], strict=True))
-    said = [f"{percent(ends[d], 1)} at depth {d}" for d in dict.fromkeys([min(ends), max(ends)])]
+    ends = (there if enough.empty else enough).iloc[[0, -1]].drop_duplicates("depth")
+    said = [f"{percent(row.accuracy, 1)} at depth {row.depth}" for row in ends.itertuples()]
     return (
         f"The network is right on {percent(overall, 1)} of all images: {joined(said)}, the "
         "shallowest and the deepest with enough images."

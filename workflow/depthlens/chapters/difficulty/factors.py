@@ -41,59 +41,38 @@ section = Section(
 
 @section.derived
 def factors(run, test, level):
-    """One row a factor that varies, the most strongly correlated first.
+    """One row a factor that varies, the most strongly correlated with depth first.
 
-    Only classes in which the factor varies count: where it is fixed it explains nothing, and the
-    class would be mistaken for a cause.
-
-    Returns
-    -------
-    DataFrame
-        factor, n, correlation (Spearman, of the factor with depth), low, high, explained (share of
-        the variance of depth between quantile bins of the factor, which also sees what rises and
-        falls again), classes (names, of those in which it varies).
+    Only classes in which it varies count: where it is fixed it explains nothing, and the class
+    would be mistaken for a cause. `explained` is the share of the variance of depth between
+    quantile bins of the factor, which also sees what rises and falls again.
     """
+    columns = ["factor", "n", "correlation", "low", "high", "explained", "classes"]
     rows = []
     for name, images in _varying(run, test):
         depth, values = images["depth"], images["value"]
         if np.ptp(depth) == 0:
             continue
-        correlation = float(stats.spearmanr(values, depth).statistic)
-        low, high = intervals.spearman(correlation, len(depth), confidence_level=level)
-        rows.append(
-            {
-                "factor": name,
-                "n": len(depth),
-                "correlation": correlation,
-                "low": low,
-                "high": high,
-                "explained": _explained(values.to_numpy(), depth.to_numpy()),
-                "classes": [run.classes[label] for label in np.unique(images["label"])],
-            }
-        )
-    columns = ["factor", "n", "correlation", "low", "high", "explained", "classes"]
+        rho = float(stats.spearmanr(values, depth).statistic)
+        ends = intervals.spearman(rho, len(depth), confidence_level=level)
+        explained = _explained(values.to_numpy(), depth.to_numpy())
+        among = [run.classes[label] for label in np.unique(images["label"])]
+        rows.append((name, len(depth), rho, *ends, explained, among))
     table = pd.DataFrame(rows, columns=columns)
-    order = np.argsort(-table["correlation"].abs().to_numpy(np.float64), kind="stable")
-    return table.iloc[order].reset_index(drop=True)
+    return table.sort_values(
+        "correlation", key=lambda rho: -rho.abs(), kind="stable", ignore_index=True
+    )
 
 
 @section.derived
 def bins(run, test, level):
-    """Mean depth in bins of equal count of each factor that varies.
-
-    Returns
-    -------
-    DataFrame
-        factor, bin, n, value (median of the factor in the bin), mean_depth, low, high.
-    """
-    rows = []
-    for name, images in _varying(run, test):
-        for index, inside in images.groupby(quantile_bins(images["value"].to_numpy())):
-            low, high = intervals.mean(inside["depth"], confidence_level=level)
-            value, mean_depth = float(inside["value"].median()), float(inside["depth"].mean())
-            rows.append((name, index, len(inside), value, mean_depth, low, high))
-    columns = ["factor", "bin", "n", "value", "mean_depth", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+    """Mean depth in bins of equal count of each factor that varies; `value` is its median there."""
+    return pd.DataFrame(
+        {"factor": name, "bin": index, "n": len(inside), "value": inside["value"].median()}
+        | words.mean_of(inside["depth"], level, "mean_depth", ("low", "high"))
+        for name, images in _varying(run, test)
+        for index, inside in images.groupby(quantile_bins(images["value"].to_numpy()))
+    )
 
 
 def quantile_bins(values, n_bins=_BINS):
@@ -173,16 +152,13 @@ def sentence(factors):
         return "No factor varies together with depth in this test set."
     top = factors.iloc[0]
     clear = factors[(factors["low"] > 0) | (factors["high"] < 0)]
-    rho = f"ρ = {words.with_interval(top, 'correlation', 'low', 'high')}"
+    rho = f"ρ = {words.with_interval(top, 'correlation')}"
+    said = f"No factor is clearly correlated with depth; the strongest is {top['factor']} ({rho})"
     if len(clear):
         way = "rises" if top["correlation"] > 0 else "falls"
-        said = f"Depth {way} most clearly with {top['factor']} ({rho})"
         rest = [f"{row.factor} ({number(row.correlation)})" for row in clear[1:4].itertuples()]
+        said = f"Depth {way} most clearly with {top['factor']} ({rho})"
         said += f", then changes with {joined(rest)}" if rest else ""
-    else:
-        said = (
-            f"No factor is clearly correlated with depth; the strongest is {top['factor']} ({rho})"
-        )
     # A rank correlation is blind to what rises and falls again, such as a distance from the middle.
     bent = [
         f"{row.factor} ({percent(row.explained)} of the variance of depth between its bins)"
@@ -196,15 +172,13 @@ def sentence(factors):
 
 def within(run, test, label):
     """What makes an image of one class deep, if anything clearly does: a sentence, or nothing."""
-    own = run.examples["label"].to_numpy() == label
-    depth = run.examples["depth"].to_numpy()[own]
     found = []
-    for name, values in test.factors.items():
-        values = np.asarray(values, np.float64)[own]
-        if len(values) > 3 and np.isfinite(values).all() and np.ptp(values) and np.ptp(depth):
-            found.append((float(stats.spearmanr(values, depth).statistic), name))
+    for name, images in _varying(run, test):
+        own = images[images["label"] == label]
+        if len(own) > 3 and np.ptp(own["depth"]):
+            found.append((float(stats.spearmanr(own["value"], own["depth"]).statistic), name))
     found.sort(key=lambda pair: (-abs(pair[0]), pair[1]))
     strong = [f"{name} (ρ = {number(rho)})" for rho, name in found[:3] if abs(rho) >= 0.1]
-    if not strong or own.all():
+    if not strong or run.examples["label"].nunique() == 1:
         return []
     return [f"Within {run.classes[label]} alone, depth goes with {joined(strong)}."]

@@ -24,9 +24,9 @@ def easiest(run, n):
     second best of any, so that one easy class does not fill the gallery.
     """
     right = run.examples[run.examples["correct"]].assign(doubt=lambda table: -table["confidence"])
-    order = right.sort_values(["depth", "doubt", "example_id"])
-    turn = order.groupby("label").cumcount()
-    order = order.assign(turn=turn).sort_values(["turn", "depth", "doubt", "example_id"])
+    right = right.sort_values(["depth", "doubt", "example_id"])
+    order = right.assign(turn=right.groupby("label").cumcount())
+    order = order.sort_values(["turn", "depth", "doubt", "example_id"])
     return order.index[:n].to_numpy()
 
 
@@ -42,21 +42,19 @@ def gallery(sheet, run, images, rows):
     chosen, colours = run.examples.loc[rows], style.palette(run.classes)
     lines = max(1, -(-len(rows) // columns))
     inches = (style.WIDTH - 0.1) / (columns * 1.16)
+    captions = [
+        (
+            run.classes[row.label],
+            f"→ {run.classes[row.prediction]}",
+            f"{percent(row.confidence)} · depth {row.depth}",
+        )
+        for row in chosen.itertuples()
+    ]
+    frames = [colours[label] for label in chosen["label"]]
     plots.image_grid(
-        sheet.axes(inches * lines * (images.shape[2] / images.shape[3] + room)),
-        images[rows],
-        columns=columns,
-        captions=[
-            (
-                run.classes[row.label],
-                f"→ {run.classes[row.prediction]}",
-                f"{percent(row.confidence)} · depth {row.depth}",
-            )
-            for row in chosen.itertuples()
-        ],
-        frames=[colours[label] for label in chosen["label"]],
-        caption_height=room,
-    )
+        sheet.axes(inches * lines * (images.shape[2] / images.shape[3] + room)), images[rows],
+        columns=columns, captions=captions, frames=frames, caption_height=room,
+    )  # fmt: skip
     sheet.facts.append(f"{len(rows)} of n = {count(len(run.examples))} test images")
     return chosen
 

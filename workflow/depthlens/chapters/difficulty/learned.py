@@ -36,39 +36,30 @@ section = Section(
 )
 def sample_grid(sheet, run, train):
     sheet.title += f": {run.dataset}"
-    present = [label for label in range(len(run.classes)) if (train.labels == label).any()]
-    shown, colours = present[:MOST_PANELS], class_colours(run.classes)
-    channels, height, width = train.images.shape[1:]
-    inches = (style.WIDTH - 1.7) / (1.16 * _A_ROW)  # of an image; names stand before the rows
-    room = inches * (height / width + 0.16) * len(shown)
+    shape, colours = train.images.shape[1:], class_colours(run.classes)
+    labels, each = np.unique(train.labels, return_counts=True)
+    shown, tall = labels[:MOST_PANELS], shape[1] / shape[2] + 0.16
     # All lie in one axes: hundreds of axes would take minutes to lay out.
-    ax = sheet.axes(room)
-    blank = np.full_like(train.images[0], 255)
-    pictures, frames = [], []
-    for label in shown:
-        own = train.images[train.labels == label][:_A_ROW]
-        pictures += [*own, *[blank] * (_A_ROW - len(own))]
-        frames += [colours[run.classes[label]]] * len(own) + ["white"] * (_A_ROW - len(own))
-    plots.image_grid(
-        ax, np.stack(pictures),
-        columns=_A_ROW, captions=[()] * len(pictures), frames=frames, caption_height=0.16,
-    )  # fmt: skip
+    inches = (style.WIDTH - 1.7) / (1.16 * _A_ROW)  # of an image; names stand before the rows
+    ax = sheet.axes(inches * tall * len(shown))
+    pictures = np.full((len(shown), _A_ROW, *shape), 255, np.uint8)
+    frames = np.full((len(shown), _A_ROW), "white", object)
     for row, label in enumerate(shown):
-        middle = row * (height / width + 0.16) + height / width / 2
-        ax.text(-0.15, middle, shortened(run.classes[label], 16), ha="right", va="center", size=9)
-    part = f", the first {len(shown)} of them shown" * (len(shown) < len(present))
-    sheet.facts.append(
-        f"n = {count(len(train.labels))} training images of {height}×{width} pixels, "
-        f"{some(len(present), 'class', 'classes')}{part}"
-    )
-    kind = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
-    each = np.bincount(train.labels)[present]
-    spread = (
-        count(each.min()) if np.ptp(each) == 0 else f"{count(each.min())} to {count(max(each))}"
-    )
+        own, name = train.images[train.labels == label][:_A_ROW], run.classes[label]
+        pictures[row, : len(own)], frames[row, : len(own)] = own, colours[name]
+        middle = row * tall + (tall - 0.16) / 2
+        ax.text(-0.15, middle, shortened(name, 16), ha="right", va="center", size=9)
+    plots.image_grid(
+        ax, pictures.reshape(-1, *shape),
+        columns=_A_ROW, captions=[()] * frames.size, frames=list(frames.flat), caption_height=0.16,
+    )  # fmt: skip
+    n, classes = count(len(train.labels)), some(len(labels), "class", "classes")
+    part = f", the first {len(shown)} of them shown" * (len(shown) < len(labels))
+    sheet.facts.append(f"n = {n} training images of {shape[1]}×{shape[2]} pixels, {classes}{part}")
+    kind = {1: "grey", 3: "colour"}.get(shape[0], f"{shape[0]}-channel")
+    spread = " to ".join(dict.fromkeys([count(each.min()), count(each.max())]))
     return (
-        f"The training set has {count(len(train.labels))} {kind} images of "
-        f"{some(len(present), 'class', 'classes')} ({spread} of each); the test set has "
+        f"The training set has {n} {kind} images of {classes} ({spread} of each); the test set has "
         f"{count(len(run.examples))}."
     )
 

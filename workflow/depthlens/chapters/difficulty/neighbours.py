@@ -30,37 +30,29 @@ section = Section(
 )
 
 
-def by_k(split, level):
-    """How depth depends on the number of neighbours: one row a number k.
+MEASURES = (
+    "mean_depth", "low", "high", "correlation", "correlation_low", "correlation_high",
+    "changed", "changed_low", "changed_high",
+)  # fmt: skip
 
-    Returns
-    -------
-    DataFrame
-        k, mean_depth, low, high; correlation (Spearman, of depth at k with depth at the study's
-        k; NaN where one does not vary), correlation_low, correlation_high; changed (share of
-        examples that have another depth than at the study's k), changed_low, changed_high.
+
+def by_k(split, level):
+    """One row a number k: depths with k neighbours, held against those with the study's k.
+
+    correlation (Spearman) is NaN where one does not vary; changed: share of other depths.
     """
-    depth = split.depths["depth"].to_numpy()
+    depth, level_of = split.depths["depth"].to_numpy(), {"confidence_level": level}
     rows = []
     for index in np.argsort(split.ks, kind="stable"):
         at_k = split.depth_by_k[:, index]
         varies = len(depth) >= 3 and np.ptp(at_k) > 0 and np.ptp(depth) > 0
         rho = float(stats.spearmanr(at_k, depth).statistic) if varies else np.nan
-        changed = int((at_k != depth).sum())
-        rows.append(
-            (
-                split.ks[index],
-                at_k.mean(),
-                *intervals.mean(at_k, confidence_level=level),
-                rho,
-                *intervals.spearman(rho, len(depth), confidence_level=level),
-                changed / len(depth),
-                *map(float, intervals.wilson(changed, len(depth), confidence_level=level)),
-            )
-        )
-    columns = ["k", "mean_depth", "low", "high"]
-    columns += [f"{of}{end}" for of in ("correlation", "changed") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=columns)
+        low, high = intervals.spearman(rho, len(depth), **level_of)
+        row = {"k": split.ks[index]} | words.mean_of(at_k, level, "mean_depth", ("low", "high"))
+        row |= {"correlation": rho, "correlation_low": low, "correlation_high": high}
+        words.add_share(row, "changed", (at_k != depth).sum(), len(depth), level)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["k", *MEASURES])
 
 
 @section.derived
@@ -85,11 +77,9 @@ def depth_by_k(sheet, run, neighbours):
     sheet.intervals_of = ""
     axes = sheet.axes(2.7, columns=3)[0]
     for ax, measure in zip(axes, ("mean_depth", "correlation", "changed"), strict=True):
-        of = "" if measure == "mean_depth" else f"{measure}_"
-        sheet.lines(
-            ax, neighbours, "k", measure,
-            hue="split", style="split", interval=(f"{of}low", f"{of}high"),
-        )  # fmt: skip
+        ends = ("low", "high") if measure == "mean_depth" else (f"{measure}_low", f"{measure}_high")
+        roles = {"hue": "split", "style": "split", "interval": ends}
+        sheet.lines(ax, neighbours, "k", measure, **roles)
         ax.set(title=ax.get_ylabel(), ylabel="")
         ax.axvline(studied, color=style.MUTED, linewidth=0.9, linestyle=":")
         ax.set_xscale("log")
@@ -101,12 +91,12 @@ def depth_by_k(sheet, run, neighbours):
     axes[1].set_ylim(min(0.0, neighbours["correlation_low"].fillna(0).min()), 1.04)
     axes[2].set_ylim(0, 1.02)
     test = neighbours[neighbours["split"] == "test"]
+    first, last = (number(mean) for mean in test["mean_depth"].iloc[[0, -1]])
     most = test.loc[test["changed"].idxmax()]
     return (
-        f"With k from {ks[0]:g} to {ks[-1]:g} the mean depth of the test images goes from "
-        f"{number(test['mean_depth'].iloc[0])} to {number(test['mean_depth'].iloc[-1])}; at k = "
-        f"{most['k']:g}, where most changes, {percent(most['changed'], 1)} of them have another "
-        f"depth than at k = {studied} (ρ = {number(most['correlation'])})."
+        f"With k from {ks[0]:g} to {ks[-1]:g} the mean depth of the test images goes from {first} "
+        f"to {last}; at k = {most['k']:g}, where most changes, {percent(most['changed'], 1)} of "
+        f"them have another depth than at k = {studied} (ρ = {number(most['correlation'])})."
     )
 
 
@@ -116,8 +106,5 @@ for split, images in words.SPLITS.items():
         f"Depth of {images} by number of neighbours",
         lambda neighbours, split=split: neighbours[neighbours["split"] == split],
         keys=("k",),
-        values=(
-            "mean_depth", "low", "high", "correlation", "correlation_low", "correlation_high",
-            "changed", "changed_low", "changed_high",
-        ),
-    )  # fmt: skip
+        values=MEASURES,
+    )

@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from depthlens import intervals
+from depthlens.chapters.difficulty import words
 from depthlens.chapters.difficulty.run import display_name
-from depthlens.chapters.difficulty.words import COLUMNS, HIGH_SHARE, LOW_SHARE, or_dash, to_a_tenth
 from depthlens.chapters.section import Section
 from depthlens.figures import plots, style
 from depthlens.figures.sheet import Column
@@ -15,7 +14,7 @@ section = Section(
     __name__,
     title="Probes",
     text="A k-NN classifier on the activations of each probe, from the input to the output.",
-    columns=COLUMNS
+    columns=words.COLUMNS
     | {
         "index": Column("probe, from input to output", count),
         "right": Column("share of test images", share=True),
@@ -27,17 +26,18 @@ section = Section(
             }.__getitem__,
             {"accuracy": style.RIGHT, "agreement": style.WRONG},
         ),
-        "accuracy": Column("k-NN accuracy", to_a_tenth),
-        "accuracy_low": LOW_SHARE,
-        "accuracy_high": HIGH_SHARE,
-        "agreement": Column("agrees with the network", to_a_tenth),
+        "accuracy": Column("k-NN accuracy", words.to_a_tenth),
+        "accuracy_low": words.LOW_SHARE,
+        "accuracy_high": words.HIGH_SHARE,
+        "agreement": Column("agrees with the network", words.to_a_tenth),
         "dims": Column("numbers", count),
         "parameters": Column("parameters", count),
         "receptive_field": Column(
             "receptive field, px", lambda px: "whole image" if np.isinf(px) else count(px)
         ),
         "duplicate_of": Column(
-            "equals", lambda name: display_name(name) if isinstance(name, str) else or_dash(name)
+            "equals",
+            lambda name: display_name(name) if isinstance(name, str) else words.or_dash(name),
         ),
     },
 )
@@ -47,11 +47,9 @@ section = Section(
 def probes(run, level):
     """The table of probes with each k-NN's accuracy and its agreement with the network."""
     table = run.probes.assign(probe=run.probe_names)
-    references = {"accuracy": "label", "agreement": "prediction"}
-    for name, column in references.items():
+    for share, column in {"accuracy": "label", "agreement": "prediction"}.items():
         same = (run.knn == run.examples[column].to_numpy()[:, None]).sum(axis=0)
-        low, high = intervals.wilson(same, len(run.knn), confidence_level=level)
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = same / len(run.knn), low, high
+        words.add_share(table, share, same, len(run.knn), level)
     return table
 
 
@@ -63,17 +61,12 @@ def probes(run, level):
     "class, and of those whose neighbours have the network's class.",
 )
 def knn_accuracy_by_probe(sheet, run, probes):
-    rows = pd.concat(
-        probes[[of, f"{of}_low", f"{of}_high"]]
-        .set_axis(["right", "low", "high"], axis=1)
-        .assign(of=of, index=range(len(probes)))
-        for of in ("accuracy", "agreement")
-    ).reset_index(drop=True)
+    rows = words.stacked(probes.reset_index(), ["index"], ("accuracy", "agreement"), "right")
     sheet.intervals_of = " (Wilson)"
     ax = sheet.axes(3.6)
     sheet.lines(ax, rows, "index", "right", hue="of", style="of", interval=("low", "high"))
-    overall = float(run.examples["correct"].mean())
-    chance = float(run.examples["label"].value_counts(normalize=True).max())
+    overall = run.examples["correct"].mean()
+    chance = run.examples["label"].value_counts(normalize=True).max()
     for share, colour in ((overall, style.INK), (chance, style.MUTED)):
         ax.axhline(share, color=colour, linewidth=1, linestyle=":")
     ax.set_ylim(0, 1.02)

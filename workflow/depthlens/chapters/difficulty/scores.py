@@ -29,13 +29,9 @@ section = Section(
 
 
 def oriented(split):
-    """Depths and scores of a split, turned so that larger means harder.
+    """Depths and scores that vary, a column each, turned so that larger means harder.
 
-    Returns
-    -------
-    DataFrame
-        One column each of the catalogue's `DIFFICULTY` that at least 3 examples have and that
-        varies; NaN where an example lacks it.
+    NaN where an example lacks it; none that fewer than 3 examples have.
     """
     columns = {}
     for score in DIFFICULTY:
@@ -47,45 +43,8 @@ def oriented(split):
 
 
 @section.derived
-def scores(run, level):
-    """Rank correlation of every score with prediction depth, on each split that is studied.
-
-    Returns
-    -------
-    DataFrame
-        score, split ("test" or "train"), correlation, low, high, n: scores with the strongest
-        correlation on the test set first. Scores are turned so that larger means harder.
-    """
-    rows = []
-    for name, split in run.splits.items():
-        values = oriented(split)
-        others = [column for column in values if not words.is_depth(column)]
-        if "depth" not in values or not others:
-            continue
-        found = rank_correlations(
-            values[["depth", *others]].to_numpy(),
-            confidence_level=level,
-            pairs=[(0, index) for index in range(1, len(others) + 1)],
-        )
-        rows += [
-            (score, name, found.rho[0, i], found.low[0, i], found.high[0, i], found.n[0, i])
-            for i, score in enumerate(others, start=1)
-        ]
-    columns = ["score", "split", "correlation", "low", "high", "n"]
-    table = pd.DataFrame(rows, columns=columns).dropna(subset="correlation")
-    first = table.drop_duplicates("score").set_index("score")["correlation"].sort_values()
-    turn = {score: index for index, score in enumerate(first.index[::-1])}
-    return table.sort_values(
-        ["score", "split"],
-        key=lambda column: column.map(turn) if column.name == "score" else column,
-        kind="stable",
-        ignore_index=True,
-    )
-
-
-@section.derived
 def measures(run):
-    """Every measure of the test images, turned so that larger means harder."""
+    """Every measure of the test images."""
     return oriented(run.test)
 
 
@@ -99,6 +58,29 @@ def agreement(measures, level):
 def pairs(measures, agreement):
     """The same with one row a pair, the strongest first."""
     return by_pair(list(measures), agreement)
+
+
+@section.derived
+def scores(run, pairs, level):
+    """Rank correlation of each score with prediction depth, on each split that is studied.
+
+    Scores with the strongest correlation on the test set first, each with its splits.
+    """
+    table = pairs.assign(split="test")
+    if run.train:
+        values = oriented(run.train)
+        first = [(0, index) for index in range(1, len(values.columns))]
+        found = rank_correlations(values.to_numpy(), confidence_level=level, pairs=first)
+        table = pd.concat([table, by_pair(list(values), found).assign(split="train")])
+    table = with_depth(table).rename(columns={"b": "score"}).drop(columns="a")
+    strongest = table.drop_duplicates("score").sort_values("correlation", ascending=False)
+    return table.set_index("score").loc[strongest["score"]].reset_index()
+
+
+def with_depth(pairs):
+    """Pairs of prediction depth and what is no depth, as far as they have a correlation."""
+    known = pairs.dropna(subset="correlation")
+    return known[(known["a"] == "depth") & ~known["b"].map(words.is_depth).astype(bool)]
 
 
 @section.claim(
@@ -161,19 +143,16 @@ def score_with_depth(sheet, run, scores):
     sheet.intervals_of = " (bootstrap over images)"
     sheet.points(ax, scores, "correlation", "score", hue="split", interval=("low", "high"))
     ax.axvline(0, color=style.MUTED, linewidth=0.9)
-    ax.set_yticks(range(len(names)), words.short_titles(names))
-    ax.set_ylabel("")
-    ax.grid(True, axis="x")
+    words.name_measures(ax.yaxis, names)
     fewest, test = scores["n"].min(), scores[scores["split"] == scores["split"].iloc[0]]
     if fewest < scores["n"].max():
         sheet.facts.append(f"at least {count(fewest)} of sampled scores")
-    against = [words.name_of(score) for score in test.loc[test["high"] < 0, "score"]]
-    said = f"; {joined(against)} {'says' if len(against) == 1 else 'say'} the opposite"
+    most, opposite = test.iloc[0], test.loc[test["high"] < 0, "score"].map(words.name_of)
     return (
-        f"On {words.SPLITS[test['split'].iloc[0]]}, {count((test['low'] > 0).sum())} of "
+        f"On {words.SPLITS[most['split']]}, {count((test['low'] > 0).sum())} of "
         f"{some(len(test), 'score')} call deep images harder beyond doubt, most of all "
-        f"{words.name_of(test['score'].iloc[0])} ({words.rho_of(test.iloc[0])})"
-        f"{said if against else ''}."
+        f"{words.name_of(most['score'])} (ρ = {words.with_interval(most, 'correlation')}); the "
+        f"opposite is said by {joined(opposite) or 'none'}."
     )
 
 
@@ -190,31 +169,24 @@ def score_correlations(sheet, run, measures, agreement, pairs):
     pairs = pairs.dropna(subset="correlation")
     if len(pairs) and pairs["n"].min() < len(measures):
         sheet.facts.append(f"at least {count(pairs['n'].min())} a pair")
-    widest = 0.5 * (pairs["high"] - pairs["low"]).max()
-    level = percent(sheet.confidence_level)
-    sheet.facts.append(f"{level} bootstrap intervals are ± {number(widest)} at most")
+    level, widest = percent(sheet.confidence_level), (pairs["high"] - pairs["low"]).max()
+    sheet.facts.append(f"{level} bootstrap intervals are ± {number(0.5 * widest)} at most")
     order, tree = clustered(agreement.rho)
     rho, low, high = (of[np.ix_(order, order)] for of in agreement[:3])
-    names, size = measures.columns[order], len(order)
-    ax, beside = sheet.axes(
-        max(1.6, 0.31 * size) + 1.3, columns=2, gridspec_kw={"width_ratios": [8, 1], "wspace": 0}
-    )[0]
-    written = [
-        [_written(rho[i, j], size) if i != j else "" for j in range(size)] for i in range(size)
-    ]
+    size, shares = len(order), {"width_ratios": [8, 1], "wspace": 0}
+    ax, beside = sheet.axes(max(1.6, 0.31 * size) + 1.3, columns=2, gridspec_kw=shares)[0]
+    written = np.vectorize(_written, otypes=[object])(rho, size)
+    np.fill_diagonal(written, "")
     sns.heatmap(
-        rho, annot=np.array(written), fmt="", annot_kws={"size": 9 if size <= 12 else 7.2},
+        rho, annot=written, fmt="", annot_kws={"size": 9 if size <= 12 else 7.2},
         mask=np.isnan(rho), cmap="RdBu_r", vmin=-1, vmax=1, linewidth=0.5, cbar=False,
-        xticklabels=words.short_titles(names), yticklabels=words.short_titles(names), ax=ax,
+        xticklabels=True, yticklabels=True, ax=ax,
     )  # fmt: skip
-    open_ = (low <= 0) & (high >= 0)
-    for text, place in zip(ax.texts, np.argwhere(~np.isnan(rho)), strict=True):
-        text.set_fontstyle("italic" if open_[tuple(place)] else "normal")
-    for labels in (ax.get_yticklabels(), ax.get_xticklabels()):
-        words.embolden_depths(labels, names)
-    ax.tick_params(axis="x", rotation=45)
-    for label in ax.get_xticklabels():
-        label.set(ha="right", rotation_mode="anchor")
+    for text, (i, j) in zip(ax.texts, np.argwhere(~np.isnan(rho)), strict=True):
+        text.set_fontstyle("italic" if low[i, j] <= 0 <= high[i, j] else "normal")
+    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    words.name_measures(ax.xaxis, measures.columns[order], **slanted)
+    words.name_measures(ax.yaxis, measures.columns[order], rotation=0)
     ax.tick_params(length=0)
     ax.set_facecolor(style.FAINT)
     leaves = hierarchy.dendrogram(tree, no_plot=True)
@@ -225,14 +197,14 @@ def score_correlations(sheet, run, measures, agreement, pairs):
     bar = sheet.figure.colorbar(ax.collections[0], ax=beside, fraction=0.5, aspect=30, pad=0.05)
     bar.set_label("Spearman ρ", fontsize=8.5)
     bar.outline.set_visible(False)
-    said = [f"{count((pairs['low'] > 0).sum())} of {some(len(pairs), 'pair')} agree beyond doubt"]
-    of_depth = pairs[(pairs["a"] == "depth") & ~pairs["b"].map(words.is_depth)]
-    if len(of_depth):
-        best = of_depth.loc[of_depth["correlation"].idxmax()]
-        said.append(
-            f"prediction depth agrees most with {words.name_of(best['b'])} ({words.rho_of(best)})"
-        )
-    return f"Of the measures, {'; '.join(said)}."
+    said = f"{count((pairs['low'] > 0).sum())} of {some(len(pairs), 'pair')} agree beyond doubt"
+    of_depth = with_depth(pairs).nlargest(1, "correlation")
+    said += "".join(
+        f"; prediction depth agrees most with {words.name_of(row['b'])} "
+        f"(ρ = {words.with_interval(row, 'correlation')})"
+        for _, row in of_depth.iterrows()
+    )
+    return f"Of the measures, {said}."
 
 
 def _written(rho, size):

@@ -28,7 +28,7 @@ section = Section(
     "do not learn; everything behind them does. Beside them is the network that learns all of its "
     "filters.",
     columns=COLUMNS
-    | {"architecture": COLUMNS["architecture"]._replace(title="filters", write=NAMES.get)},
+    | {"architecture": COLUMNS["architecture"]._replace(title="filters", write=NAMES.__getitem__)},
 )
 learning(
     section,

@@ -1,5 +1,7 @@
 """Pooling, width and depth: which of them help, with two classes more?"""
 
+from functools import partial
+
 import pandas as pd
 
 from depthlens.chapters.inductive_bias.words import (
@@ -33,6 +35,12 @@ section = Section(
         "difference": Column("more than plain"),
     },
 )
+
+
+def settings(block, sweep):
+    return with_five_classes(block) | block[sweep]
+
+
 for name, networks in {
     "pooling": ["cnn", "cnn_average"],
     "width_and_depth": ["cnn", "cnn_wider", "cnn_deeper"],
@@ -40,7 +48,7 @@ for name, networks in {
     course(
         section,
         name,
-        settings=lambda block, name=name: with_five_classes(block) | block[name],
+        settings=partial(settings, sweep=name),
         architecture=networks,
     )
 

@@ -12,6 +12,8 @@ from depthlens.sweep import Cell, grid, together
 
 Setting = Callable[[Mapping], Any]
 """of the chapter's block of the config"""
+Axis = Setting | Sequence[str | bool]
+"""values of one key of the cells"""
 
 COURSE = "course material on inductive biases"
 BOTH = ("cnn", "mlp")
@@ -76,7 +78,7 @@ def _common(block: Mapping) -> dict:
     return {key: block[key] for key in ("validation_images", "batch_size", "momentum")}
 
 
-def learning(section: Section, name: str, *, settings: Setting, **axes: Setting) -> None:
+def learning(section: Section, name: str, *, settings: Setting, **axes: Axis) -> None:
     """Declare a sweep of networks of which the end of the training counts.
 
     Parameters
@@ -92,7 +94,7 @@ def learning(section: Section, name: str, *, settings: Setting, **axes: Setting)
 
 
 def course(
-    section: Section, name: str, *, settings: Setting, tables: Sequence[str] = (), **axes: Setting
+    section: Section, name: str, *, settings: Setting, tables: Sequence[str] = (), **axes: Axis
 ) -> None:
     """Declare a sweep of networks that are looked at along the training; see `learning`.
 

@@ -1,5 +1,7 @@
 """How loss and accuracy depend on the number of training images, and the law they follow."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -28,14 +30,18 @@ section = Section(
     columns=COLUMNS,
     per="network",
 )
+
+
+def cells(block, network):
+    return grid(dataset=[block[network]["dataset"]], share=block["shares"], seed=block["seeds"])
+
+
 for name in NETWORKS:
     section.sweep(
         name,
         "networks",
-        cells=lambda block, name=name: grid(
-            dataset=[block[name]["dataset"]], share=block["shares"], seed=block["seeds"]
-        ),
-        settings=lambda block, name=name: sweep_settings(block, name),
+        cells=partial(cells, network=name),
+        settings=partial(sweep_settings, network=name),
         tables=[name, f"{name}_kernels", f"{name}_embedding", f"{name}_pictures"],
     )
 

@@ -141,6 +141,11 @@ def number_of_steps(n_images: int, recipe: trial.Recipe) -> int:
     return recipe.epochs * len(loop.batches_of(n_images, recipe.batch_size, 0, 1))
 
 
+def always(rows: Rows) -> Callable[[int], Rows]:
+    """The same rows at every step, for `passes`."""
+    return lambda _: rows
+
+
 def passes(
     available: Callable[[int], Rows], *, n_steps: int, batch_size: int, seed: int
 ) -> list[torch.Tensor]:
@@ -206,15 +211,18 @@ def train_on(
     network = trial.new_network(train, recipe=recipe, seed=seed)
     device, n_steps = trial.device_of(network), len(batches)
     optimizer = trial.new_optimizer(network, recipe=recipe)
-    train_set = [torch.tensor(array, device=device) for array in (train.images, train.labels)]
-    test_set = [torch.tensor(array, device=device) for array in (test.images, test.labels)]
+    train_images, train_labels, test_images, test_labels = (
+        torch.tensor(array, device=device)
+        for array in (train.images, train.labels, test.images, test.labels)
+    )
     ends = sorted({-(-n_steps * number // n_measured) for number in range(1, n_measured + 1)})
     accuracy, start = {}, 0
     for end in ends:
         loop.take_steps(
             network,
             optimizer,
-            *train_set,
+            train_images,
+            train_labels,
             list(batches[start:end]),
             rates=[
                 recipe.learning_rate * loop.rate_share(step, n_steps, recipe.decay)
@@ -223,7 +231,7 @@ def train_on(
             seed=loop.epoch_seed(seed, end),
             progress=progress,
         )
-        seen = loop.evaluate(network, *test_set, batch_size=recipe.batch_size)
+        seen = loop.evaluate(network, test_images, test_labels, batch_size=recipe.batch_size)
         accuracy[end] = float((seen.prediction == test.labels).mean())
         start = end
     return network, accuracy

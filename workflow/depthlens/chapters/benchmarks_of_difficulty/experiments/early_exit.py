@@ -1,6 +1,7 @@
 """Leaving a network early: by the neighbours at its probes, or by heads trained for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -74,13 +75,11 @@ def experiment(
         n_classes=n_classes,
         seed=seed,
     )
-    multi.to(devices.choose("auto", key="device"), memory_format=torch.channels_last)
+    multi.to(devices.choose("auto", key="device")).to(memory_format=torch.channels_last)
     last, earlier = settings["exit_loss_weights"]
     loss = JointLoss(last=last, earlier=earlier)
     single = trial.fit(train, test, recipe=how, seed=seed, progress=progress).network
-    multi = trial.fit(
-        train, test, recipe=how, seed=seed, network=multi, criterion=loss, progress=progress
-    ).network
+    trial.fit(train, test, recipe=how, seed=seed, network=multi, criterion=loss, progress=progress)
     seen = trial.see(single, train, [test], n_neighbors=settings["n_neighbors"])[1]
     correct = seen.prediction == test.labels
     one = torch.zeros(1, *shape, device=trial.device_of(single))
@@ -173,15 +172,15 @@ def _multi_exit(
     answers = [np.concatenate(pieces) for pieces in logits]
     correct = np.stack([each.argmax(1) == test.labels for each in answers], axis=1)
     entropies = np.stack([outputs.entropy(each) for each in answers[:-1]], axis=1)
-    about = {"depth": depth, "names": STAGES, "costs": costs}
+    rows_of = partial(_rows, depth=depth, names=STAGES, costs=costs)
     for place in range(len(STAGES)):
         everyone = np.full(len(correct), place)
-        rows = _rows("head", everyone, correct, threshold=place, **about)
+        rows = rows_of("head", everyone, correct, threshold=place)
         yield from (row for row in rows if row["exit"] == "all")
     for threshold in sorted({*ENTROPIES, entropy}):
         exits = first_exit(entropies < threshold)
-        yield from _rows(
-            "multi", exits, correct, threshold=threshold, configured=threshold == entropy, **about
+        yield from rows_of(
+            "multi", exits, correct, threshold=threshold, configured=threshold == entropy
         )
         yield _at_random("multi", exits, correct, threshold=threshold, costs=costs)
 
@@ -200,21 +199,17 @@ def _by_neighbours(
     answers = np.concatenate([seen.knn, seen.prediction[:, None]], axis=1)
     correct = answers == labels[:, None]
     shares = seen.votes.max(axis=2) / seen.votes.sum(axis=2)
-    about = {
-        "depth": seen.depth,
-        "names": [*seen.probes, "end"],
-        "costs": costs,
-        "search": np.append(search, search[-1]),
-    }
+    search = np.append(search, search[-1])
+    rows_of = partial(
+        _rows, depth=seen.depth, names=[*seen.probes, "end"], costs=costs, search=search
+    )
     rules = [("votes", share, shares >= share) for share in SHARES_OF_VOTES]
     rules += [("stable", float(m), stable(seen.knn, m)) for m in PROBES_IN_A_ROW]
     for kind, threshold, leaves in rules:
         exits = first_exit(leaves)
         configured = kind == "votes" and threshold == CONFIDENT
-        yield from _rows(kind, exits, correct, threshold=threshold, configured=configured, **about)
-        yield _at_random(
-            kind, exits, correct, threshold=threshold, costs=costs, search=about["search"]
-        )
+        yield from rows_of(kind, exits, correct, threshold=threshold, configured=configured)
+        yield _at_random(kind, exits, correct, threshold=threshold, costs=costs, search=search)
 
 
 def _rows(

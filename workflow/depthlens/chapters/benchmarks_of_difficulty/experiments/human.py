@@ -194,8 +194,14 @@ def _scores(
     seen_train, seen = trial.see(
         trained.network, train, [test], n_neighbors=settings["n_neighbors"]
     )
-    queries = {"queries": test, "seen": seen} if of_test else {}
-    rows = trial.scores(trained, train, seen_train, early_epoch=settings["early_epoch"], **queries)
+    rows = trial.scores(
+        trained,
+        train,
+        seen_train,
+        early_epoch=settings["early_epoch"],
+        queries=test if of_test else None,
+        seen=seen if of_test else None,
+    )
     rows["random"] = np.random.default_rng([seed, 2]).random(len(rows))
     # No gradients of images were asked for.
     return rows.dropna(axis="columns", how="all")

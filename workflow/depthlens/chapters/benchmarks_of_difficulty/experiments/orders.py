@@ -1,6 +1,7 @@
 """Curricula: the same images in another order."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -68,8 +69,12 @@ def experiment(
         epochs = max(1, round(length * recipe.epochs))
         n_steps = choices.number_of_steps(n_images, recipe) * epochs // recipe.epochs
         batches = choices.passes(
-            lambda step, n_steps=n_steps: available(
-                order, step, n_steps=n_steps, batch_size=recipe.batch_size, kind=cell["order"]
+            partial(
+                available,
+                order,
+                n_steps=n_steps,
+                batch_size=recipe.batch_size,
+                kind=cell["order"],
             ),
             n_steps=n_steps,
             batch_size=recipe.batch_size,

@@ -68,7 +68,7 @@ def experiment(
     for choice in made_choices(settings["shares"], by_lot=score == RANDOM):
         rows_kept = kept(order, train.labels, choice)
         batches = choices.passes(
-            lambda _, rows=rows_kept: rows,
+            choices.always(rows_kept),
             n_steps=n_steps,
             batch_size=recipe.batch_size,
             seed=choices.seed_of(seed, "batches"),

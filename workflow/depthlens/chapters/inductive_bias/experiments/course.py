@@ -1,6 +1,6 @@
 """The course of a training: curves, what is said of each image at some times, and kernels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,13 @@ from depthlens.chapters.inductive_bias.experiments.material import (
     scores_of,
     train,
 )
+from depthlens.training.stacked import Progress
 
 _MOMENTS = 30
 
 
 def experiment(
-    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
+    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: Progress
 ) -> dict[str, pd.DataFrame]:
     """Train, and look at the networks now and then.
 
@@ -60,7 +61,7 @@ def experiment(
 def _kernels(trial: Trial, moment: str) -> pd.DataFrame:
     """Weights of the first convolution; no rows where there is none."""
     found = [
-        _weights(network.conv1, seed=seed, moment=moment)
+        _weights(network.get_parameter("conv1.weight"), seed=seed, moment=moment)
         for seed, network in zip(trial.seeds, trial.networks, strict=True)
         if hasattr(network, "conv1")
     ]
@@ -76,9 +77,9 @@ def _kernels(trial: Trial, moment: str) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else none
 
 
-def _weights(convolution: nn.Conv2d, *, seed: int, moment: str) -> pd.DataFrame:
-    weights = convolution.weight.detach().numpy()[:, 0]
-    places: Sequence = np.indices(weights.shape).reshape(3, -1)
+def _weights(kernels: nn.Parameter, *, seed: int, moment: str) -> pd.DataFrame:
+    weights = kernels.detach().numpy()[:, 0]
+    places = np.indices(weights.shape).reshape(3, -1)
     return pd.DataFrame(
         {
             "dataset": "edges",

@@ -10,10 +10,11 @@ from depthlens.chapters.inductive_bias.experiments.material import prepare, trai
 from depthlens.datasets import edges
 from depthlens.models import inputs
 from depthlens.tables import Images
+from depthlens.training.stacked import Progress
 
 
 def experiment(
-    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
+    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: Progress
 ) -> pd.DataFrame:
     """Train, and compute the depth of every validation image by its `n_neighbors` nearest.
 

@@ -1,6 +1,6 @@
 """What the experiments on edges have in common: images and networks of every seed of a cell."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from depthlens.training import stacked
 
 PERMUTATION_SEED = 0
 """one permutation of the pixels for all images of all seeds"""
-Progress = Callable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +81,7 @@ def train(
     settings: Mapping,
     *,
     at_epochs: Sequence[int] | None = None,
-    progress: Progress = lambda epochs: epochs,
+    progress: stacked.Progress = lambda epochs: epochs,
 ) -> Iterator[stacked.Moment]:
     """Train the networks of a trial; yield what they say of all its images at some epochs.
 
@@ -170,7 +169,7 @@ def answers_of(trial: Trial, moment: stacked.Moment, *, split: str) -> pd.DataFr
     return pd.concat(tables, ignore_index=True)
 
 
-def evenly(epochs: int, n: int, *, also: Sequence[int] = ()) -> list[int]:
+def evenly(epochs: int, n: int, *, also: Iterable[int] = ()) -> list[int]:
     """Epochs to look at: 0, n more that are evenly spaced up to the last, and some others."""
     spaced = {round(epochs * place / n) for place in range(n + 1)}
     return sorted(spaced | {epoch for epoch in also if epoch <= epochs})

@@ -7,6 +7,7 @@ from scipy.stats import loguniform
 from sklearn.model_selection import ParameterSampler
 
 from depthlens.chapters.inductive_bias.experiments import learning
+from depthlens.training.stacked import Progress
 
 
 def drawn(number: int, search: Mapping) -> dict[str, float | int]:
@@ -28,7 +29,7 @@ def drawn(number: int, search: Mapping) -> dict[str, float | int]:
 
 
 def experiment(
-    images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
+    images: Mapping, *, cell: Mapping, settings: Mapping, progress: Progress
 ) -> pd.DataFrame:
     """Train the `candidate` of a cell, and measure it as `learning` does.
 

@@ -11,12 +11,13 @@ from torch import nn
 from depthlens.chapters.inductive_bias.experiments.material import Trial, prepare, train
 from depthlens.datasets import edges
 from depthlens.models.edge_networks import IMAGE_SIZE
+from depthlens.training.stacked import Progress
 
 _PROBES = ("conv1", "pool1", "conv2", "pool2", "avgpool")
 
 
 def experiment(
-    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: object
+    _images: Mapping, *, cell: Mapping, settings: Mapping, progress: Progress
 ) -> dict[str, pd.DataFrame]:
     """Train on edges near the upper left, and shift images of such edges right and down.
 

@@ -29,7 +29,7 @@ def experiment(
     *,
     cell: Mapping,
     settings: Mapping,
-    progress: object,
+    progress: loop.Progress,
 ) -> dict[str, pd.DataFrame]:
     """Train on a share of the images, and look at the network from all sides.
 
@@ -74,7 +74,8 @@ def experiment(
         n_classes=len(train.classes),
         seed=seed,
         shape=(channels, *train.images.shape[2:]),
-    ).to(devices.choose("auto", key="device"), memory_format=torch.channels_last)
+    ).to(devices.choose("auto", key="device"))
+    network.to(memory_format=torch.channels_last)
     kernels = [_kernels(network, "before")]
     trial.fit(
         train,

@@ -42,6 +42,6 @@ def run(
     ensemble = read_ensemble(
         card=card, reliability=reliability, train=train_images, test=test_images
     )
-    things = {"ensemble": ensemble, "level": cfg["confidence_level"]}
+    things = contents.of_ensemble(ensemble, level=cfg["confidence_level"])
     drawn = contents.drawings(things, note=unconverged(convergence))
     write(drawn, Path(output), dpi=cfg["dpi"])
