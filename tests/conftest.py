@@ -84,7 +84,7 @@ SCORES = {
     "seed": 0,
 }
 CONVERGENCE = {"min_train_accuracy": 0.99, "allow_unconverged": True}
-RESNET18 = {"architecture": "resnet18"}
+MODEL = {"architecture": "resnet18_narrow"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -150,7 +150,7 @@ def blocks() -> dict[str, dict]:
         "knn": KNN,
         "scores": SCORES,
         "convergence": CONVERGENCE,
-        "model": RESNET18,
+        "model": MODEL,
     }
 
 
@@ -176,9 +176,9 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
         dynamics_test=run.dynamics("test"),
         snapshots=run.snapshots,
         resume=run.folder / "resume.safetensors",
-        cfg={"training": TRAINING, "model": RESNET18},
+        cfg={"training": TRAINING, "model": MODEL},
     )
-    forward = {"activations": ACTIVATIONS, "model": RESNET18}
+    forward = {"activations": ACTIVATIONS, "model": MODEL}
     probes.run(
         images=run.images("train"),
         checkpoint=run.checkpoint,
@@ -227,7 +227,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
             dynamics=run.dynamics(split),
             snapshots=run.snapshots,
             output=run.scores(split),
-            cfg={"scores": SCORES, "model": RESNET18},
+            cfg={"scores": SCORES, "model": MODEL},
         )
     return run
 

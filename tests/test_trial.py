@@ -24,7 +24,7 @@ def splits(tiny_run) -> dict[str, tables.Images]:
 def trained(tiny_run) -> trial.Trained:
     """The network of the tiny run, with what its tables recorded of the training."""
     network = checkpoints.load_network(
-        tiny_run.checkpoint, architecture="resnet18", n_classes=6, shape=(3, 32, 32)
+        tiny_run.checkpoint, architecture="resnet18_narrow", n_classes=6, shape=(3, 32, 32)
     )
     tensors, about = checkpoints.load_tensors(tiny_run.snapshots)
     snapshots = [

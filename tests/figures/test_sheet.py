@@ -156,3 +156,17 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
         return [path.read_bytes() for path in paths]
 
     assert written("one") == written("two")
+
+
+def test_a_place_without_a_value_has_no_interval_and_the_others_keep_theirs():
+    rows = pd.DataFrame(
+        {
+            "network": ["a", "a", "b", "b"], "size": [3, 5, 3, 5], "loss": [1.0, np.nan, 3.0, 4.0],
+            "low": [0.5, np.nan, 2.0, 3.5], "high": [2.0, np.nan, 5.0, 4.5],
+        }
+    )  # fmt: skip
+    drawn = sheet()
+    ax = drawn.axes(3)
+    options = {"hue": "network", "interval": ("low", "high"), "err_style": "bars"}
+    drawn.lines(ax, rows, "size", "loss", **options)
+    assert sorted(map(tuple, bars_of(ax))) == [(0.5, 2.0), (2.0, 5.0), (3.5, 4.5)]

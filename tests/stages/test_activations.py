@@ -19,15 +19,15 @@ from depthlens.stages import activations
 
 WIDTHS = {
     "00-input": 1 * 32 * 32,
-    "01-conv1": 64 * 16 * 16,
-    "02-bn1": 64 * 16 * 16,
-    "03-relu": 64 * 16 * 16,
-    "04-maxpool": 64 * 8 * 8,
-    "05-layer1": 64 * 8 * 8,
-    "06-layer2": 128 * 4 * 4,
-    "07-layer3": 256 * 2 * 2,
-    "08-layer4": 512,
-    "09-avgpool": 512,
+    "01-conv1": 16 * 16 * 16,
+    "02-bn1": 16 * 16 * 16,
+    "03-relu": 16 * 16 * 16,
+    "04-maxpool": 16 * 8 * 8,
+    "05-layer1": 16 * 8 * 8,
+    "06-layer2": 32 * 4 * 4,
+    "07-layer3": 64 * 2 * 2,
+    "08-layer4": 128,
+    "09-avgpool": 128,
     "10-fc": 6,
 }
 
@@ -52,7 +52,7 @@ def test_other_probes_than_the_workflow_waits_for_are_refused_before_any_work(
         "predictions": tmp_path / "predictions.parquet",
         "cfg": {"activations": blocks["activations"], "model": blocks["model"]},
     }
-    with pytest.raises(StudyError, match=r"resnet18 runs other .* input_size to \[32, 32\]"):
+    with pytest.raises(StudyError, match=r"resnet18_narrow runs other .* input_size to \[32, 32\]"):
         activations.run(**how, expect=json.dumps([*WIDTHS, "11-softmax"]))
     assert list(tmp_path.iterdir()) == []
     activations.run(**how, expect=json.dumps(list(WIDTHS)))
@@ -81,7 +81,9 @@ def test_there_is_a_table_for_every_probe_of_both_splits(tiny_run, blocks):
 
 def test_the_last_probe_and_the_predictions_are_the_networks_answer(tiny_run):
     test = tables.read_images(tiny_run.images("test"))
-    network = checkpoints.load_network(tiny_run.checkpoint, architecture="resnet18", n_classes=6)
+    network = checkpoints.load_network(
+        tiny_run.checkpoint, architecture="resnet18_narrow", n_classes=6
+    )
     with torch.inference_mode():
         logits = network((torch.tensor(test.images) / 255).repeat(1, 3, 1, 1)).double().numpy()
     stored = values(tiny_run.activations("test", "10-fc"))

@@ -290,7 +290,7 @@ def test_queries_and_their_table_belong_together(tmp_path, tiny_run, blocks, mis
 
 def test_activations_of_two_probes_are_refused(tmp_path, tiny_run, blocks):
     other = tiny_run.activations("train", "10-fc")
-    with pytest.raises(ArtifactError, match=r"512 numbers an example, but .* has 6"):
+    with pytest.raises(ArtifactError, match=r"128 numbers an example, but .* has 6"):
         run(tiny_run, tmp_path / "t.parquet", blocks["knn"], references=other)
 
 

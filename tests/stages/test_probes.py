@@ -5,7 +5,7 @@ import pyarrow as pa
 from depthlens import tables
 
 
-def test_the_table_of_resnet18_at_32_pixels(tiny_run):
+def test_the_table_of_a_resnet_at_32_pixels(tiny_run):
     table = tables.read(tiny_run.folder / "probes.parquet")
     assert table.column_names == [
         "index", "name", "kind", "shape", "dims", "parameters", "receptive_field", "duplicate_of",
@@ -18,10 +18,10 @@ def test_the_table_of_resnet18_at_32_pixels(tiny_run):
         "index": 6,
         "name": "06-layer2",
         "kind": "module",
-        "shape": "128×4×4",
-        "dims": 2048,
-        # two blocks: 64 → 128 with a shortcut of 1×1, then 128 → 128
-        "parameters": 128 * 9 * (64 + 3 * 128) + 64 * 128 + 5 * 2 * 128,
+        "shape": "32×4×4",
+        "dims": 512,
+        # two blocks: 16 → 32 with a shortcut of 1×1, then 32 → 32
+        "parameters": 32 * 9 * (16 + 3 * 32) + 16 * 32 + 5 * 2 * 32,
         "receptive_field": 99,
         "duplicate_of": None,
     }

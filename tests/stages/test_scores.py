@@ -43,7 +43,9 @@ def options(tiny_run, blocks, tmp_path) -> dict:
 
 @pytest.fixture(scope="session")
 def network(tiny_run) -> torch.nn.Module:
-    return checkpoints.load_network(tiny_run.checkpoint, architecture="resnet18", n_classes=6)
+    return checkpoints.load_network(
+        tiny_run.checkpoint, architecture="resnet18_narrow", n_classes=6
+    )
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -192,7 +194,7 @@ def test_variance_of_gradients_from_the_snapshots(tiny_run):
     slopes = []
     for epoch in about["epochs"]:
         network = checkpoints.load_network(
-            tiny_run.checkpoint, architecture="resnet18", n_classes=6
+            tiny_run.checkpoint, architecture="resnet18_narrow", n_classes=6
         )
         network.load_state_dict(
             {k.split(".", 1)[1]: v for k, v in tensors.items() if k.startswith(f"{epoch}.")}

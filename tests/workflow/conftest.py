@@ -47,7 +47,7 @@ class Copy:
         Compiled modules are kept, as a user's Python does; a machine that tests may be told not to.
         """
         kept = {key: value for key, value in os.environ.items() if key != _NOT_COMPILED}
-        folders = [] if self.cold else [warm.commands()]
+        folders = [] if self.cold else [warm.commands(kept.get("PYTHONHASHSEED", "random"))]
         return {
             **kept,
             "PATH": os.pathsep.join(
@@ -108,7 +108,7 @@ def tiny(folder: Path) -> Copy:
     values["training"].update(epochs=2, batch_size=30, device="cpu", threads=1)
     values["activations"].update(probes=["input", "layer4"], device="cpu")
     values["knn"].update(n_neighbors=3, device="cpu")
-    values["figures"].update(gallery_images=4, dpi=50)
+    values["figures"].update(gallery_images=4)
     values["chapters"]["difficulty"].update(bootstrap_samples=100)
     (copy.folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     return copy

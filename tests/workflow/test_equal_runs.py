@@ -8,8 +8,9 @@ import pytest
 MANIFEST = "reports/smoke/manifest.json"
 
 
-def test_folder_time_zone_hash_seed_and_cores_leave_no_trace(finished, fresh, monkeypatch):
-    fresh = replace(fresh, cold=True)
+@pytest.mark.parametrize("cold", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
+def test_folder_time_zone_hash_seed_and_cores_leave_no_trace(finished, fresh, monkeypatch, cold):
+    fresh = replace(fresh, cold=cold)
     config = (finished.folder / "tests/smoke.yaml").read_bytes()
     (fresh.folder / "config.yaml").write_bytes(config)
     monkeypatch.setenv("PYTHONHASHSEED", "4321")

@@ -2,11 +2,12 @@
 
 One process imports those libraries, and nothing of ours. For each command it forks a process that
 is like any other: its own folder, variables, streams, arguments and exit status, and the package
-that it finds in them. Only the seed of hashes is that of all.
+that it finds in them. Only the seed of hashes is that of all: a process imports for each seed.
 """
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import multiprocessing
@@ -37,6 +38,7 @@ IMPORTED = (
     "safetensors.torch",
     "scipy.stats",
     "seaborn",
+    "smart_open",
     "snakemake.cli",
     "torchvision.models",
 )
@@ -45,7 +47,7 @@ _ASK = Path(__file__).with_name("ask.py")
 
 
 @functools.cache
-def commands() -> str:
+def commands(hash_seed: str = "random") -> str:
     """A folder with the commands; they work as long as this process lives."""
     folder = Path(tempfile.mkdtemp(prefix="warm"))
     for name in COMMANDS:
@@ -53,7 +55,8 @@ def commands() -> str:
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(ask)} "$@"\n')
         (folder / name).chmod(0o755)
     server = subprocess.Popen(
-        [sys.executable, "-I", __file__, f"{folder}/socket"],
+        [sys.executable, "-P", __file__, f"{folder}/socket"],
+        env={**os.environ, "PYTHONPATH": "", "PYTHONHASHSEED": hash_seed},
         stdin=subprocess.PIPE,  # ends when this process does, however it does
         stdout=subprocess.PIPE,
     )
@@ -66,7 +69,9 @@ def serve(address: str) -> None:
     """Run what is asked for until the standard input ends."""
     for module in IMPORTED:
         importlib.import_module(module)
+    sys.modules["snakemake.cli"].get_argument_parser()  # imports the plugins, and looks for them
     assert "depthlens" not in sys.modules
+    gc.freeze()  # what is here already is nobody's garbage: looked at, it would be copied
     running = {}
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)

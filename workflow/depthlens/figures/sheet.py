@@ -219,19 +219,19 @@ class Sheet:
         """Draw with a function of seaborn; `drawn_as`: what intervals are, "" if there are none."""
         table = table.reset_index(drop=True)
         # Seaborn asks for the interval of two observations or more.
-        shown = pd.concat([table, table]) if interval else table.copy()
+        shown = pd.concat([table, table], ignore_index=True) if interval else table.copy()
         for role in ("hue", "style"):
             if name := options.get(role):
                 levels = [self.column(name).write(value) for value in self.levels(table, name)]
                 options[f"{role}_order"] = levels
                 if role == "hue":
                     options.setdefault("palette", self.colours(table, name))
-                shown[_HEADING + name] = table[name].map(self.column(name).write)
+                shown[_HEADING + name] = shown[name].map(self.column(name).write)
                 options[role] = _HEADING + name
         if drawn_as and "errorbar" not in options:
             self._intervals[drawn_as] = None
             value = y if is_numeric_dtype(table[y]) else x
-            options["errorbar"] = self._interval_of(table, value, interval)
+            options["errorbar"] = self._interval_of(shown, value, interval)
         # On a logarithmic axis seaborn would show means, and their intervals, of logarithms.
         scales = {"xscale": ax.get_xscale(), "yscale": ax.get_yscale()}
         # To set a scale again would take the names of categories away.

@@ -240,8 +240,9 @@ def _freeze_layout(figure: Figure) -> None:
     The solver behind the layout adds in an order that changes from process to process; the last
     bits of its positions would end up in the names of the SVG's clip paths.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
+    figure.set_layout_engine(None)  # "none" leaves one, for which savefig draws all once more
     for axes in figure.axes:
         bounds = axes.get_position(original=True).bounds
         left, bottom, width, height = (round(value, 6) for value in bounds)
