@@ -51,6 +51,10 @@ def test_layers_are_counted_apart_from_computation(network):
     assert found["most-settle-in-the-first-fifth", "toy"].value == pytest.approx(0.2)
 
 
+def test_one_of_four_layers_is_more_than_a_fifth(network):
+    assert settling.settled(network([0, 1, 1, 2]), 0.2, "layers") == 0.25
+
+
 def test_the_figure_says_what_was_found(network, table):
     rows = [network(DEPTH, seed=s) for s in (1, 2)]
     rows += [network(OTHER, seed=s, dataset="second") for s in (1, 2)]

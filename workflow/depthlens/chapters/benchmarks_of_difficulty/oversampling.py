@@ -9,7 +9,7 @@ from depthlens.prose import joined, number, percent
 from depthlens.sweep import grid
 
 WHICH = {"deepest": "the deepest", "random": "some by lot"}
-COLOURS = {"deepest": style.RIGHT, "random": style.MUTED}
+COLOURS = {"deepest": style.palette("a")[0], "random": style.MUTED}
 section = Section(
     __name__,
     title="Training longer on the deep images",

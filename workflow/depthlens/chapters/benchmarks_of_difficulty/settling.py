@@ -29,7 +29,7 @@ section = Section(
     columns=COLUMNS
     | {
         "way": Column("counted in", WAYS.__getitem__),
-        "place": Column("share of the network that is behind", percent, share=True),
+        "place": Column("share of the network that is behind", share=True),
         "settled": Column("images settled", share=True),
     },
 )
@@ -127,7 +127,6 @@ def settled_by_computation(sheet, first, curves):
             ax.fill_between([left, right], low, high, color=style.FAINT, linewidth=0, zorder=0)
         sheet.lines(ax, own, "place", "settled", hue="dataset", drawstyle="steps-post")
         ax.set(xlim=(-0.01, 1.01), ylim=(0, 1.02))
-        ax.set_xticks(np.linspace(0, 1, 6))
     said = [
         f"on {dataset} "
         + joined(

@@ -154,9 +154,9 @@ def accuracy_by_images(sheet, scores):
         means = own.groupby(["split", "images"])["error"].transform("mean")
         ax.set(xscale="log", yscale="log")
         sheet.lines(ax, own[means > 0], "images", "error", hue="split", err_style="bars")
-        show_printed(sheet, ax, own, "error")
+        lowest = show_printed(sheet, ax, own, "error")
         shown = means[means > 0]
-        low, high = shown.min() / 3, min(1.5, 4 * shown.max())
+        low, high = min(shown.min(), lowest) / 3, min(1.5, 4 * shown.max())
         if len(shown):
             plots.logarithmic_axis(ax, lambda value: f"{100 * value:g}\u00a0%", low=low, high=high)
         test = 1 - own[own["split"] == "test"].groupby("images")["error"].mean()

@@ -178,8 +178,8 @@ def embedding(sheet, laid_out):
 
 @section.figure(
     "Images and their nearest neighbours",
-    shows=f"Left an image of each class (at most {MOST_CLASSES}), then the eight other test images "
-    "with the nearest features, the nearest first · a red frame: another class than the image",
+    shows=f"Left an image of each class (at most {MOST_CLASSES}), then the eight of all other test "
+    "images that are nearest to it · a red frame: another class than the image",
     alt="Rows of images: one, and its eight nearest neighbours in feature space.",
 )
 def neighbours(sheet, laid_out, pictures):

@@ -89,7 +89,7 @@ def loss_by_images(sheet, scores):
     for ax, network, own in sheet.panels(rows, "network", 3.4, sharey=False):
         ax.set(xscale="log", yscale="log")
         sheet.lines(ax, own, "images", "loss", hue="split", err_style="bars")
-        show_printed(sheet, ax, own, "loss")
+        lowest = show_printed(sheet, ax, own, "loss")
         test = own[own["split"] == "test"].groupby("images")["loss"].mean()
         if len(test) > 1:
             factor, exponent, explained = fit(test.index, test)
@@ -111,7 +111,7 @@ def loss_by_images(sheet, scores):
                 "loss"
             )
         # Room below for the law.
-        least = own.groupby(["split", "images"])["loss"].mean().min()
+        least = min(own.groupby(["split", "images"])["loss"].mean().min(), lowest)
         plots.logarithmic_axis(ax, lambda value: f"{value:g}", low=least / 6)
     return f"By the fitted power laws, {'; '.join(said)}." if said else "One size only."
 
