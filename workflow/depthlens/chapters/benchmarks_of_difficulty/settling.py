@@ -1,6 +1,7 @@
 """How early images settle, by the computation and by the layers that are behind them."""
 
-import numpy as np
+from statistics import mean
+
 import pandas as pd
 
 from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
@@ -131,8 +132,8 @@ def settled_by_computation(sheet, first, curves):
         f"on {dataset} "
         + joined(
             [
-                f"{percent(np.mean(of_networks(rows, settled, FIFTH, way)), 1)} in the first fifth "
-                f"and {percent(1 - np.mean(of_networks(rows, settled, ALMOST_ALL, way)), 1)} not "
+                f"{percent(mean(of_networks(rows, settled, FIFTH, way)), 1)} in the first fifth "
+                f"and {percent(1 - mean(of_networks(rows, settled, ALMOST_ALL, way)), 1)} not "
                 f"before nine tenths of the {what}"
                 for way, what in WAYS.items()
             ]
