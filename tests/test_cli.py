@@ -369,8 +369,8 @@ LIMITED = """
 
 @pytest.mark.parametrize("command", ["activations", "train"])
 def test_a_disk_that_fills_up_is_one_clear_line_and_leaves_nothing(commands, command, tmp_path):
-    # No file may grow beyond 1 MB: the system refuses in the middle of a large one.
-    script = textwrap.dedent(LIMITED).format(limit=10**6)
+    # No file may grow beyond 100 kB: the system refuses in the middle of a large one.
+    script = textwrap.dedent(LIMITED).format(limit=10**5)
     done = subprocess.run(
         [sys.executable, "-c", script, command, *shell(commands[command])],
         capture_output=True,

@@ -1,7 +1,6 @@
 """What this chapter asks of a trained network, and of all networks of one dataset and model."""
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import Any
 
 from depthlens.chapters import answers
@@ -22,10 +21,8 @@ from depthlens.chapters.difficulty import (
 from depthlens.chapters.difficulty.card import Ensemble
 from depthlens.chapters.difficulty.run import Run
 from depthlens.chapters.difficulty.runs import Runs
-from depthlens.chapters.page_tables import report_tables
 from depthlens.figures.style import Drawing
 from depthlens.ledger import Finding
-from depthlens.report.page import Table
 
 SECTIONS = tuple(
     module.section
@@ -70,15 +67,6 @@ def drawings(
     """Every figure that there is enough for, by name; see `answers.drawings`."""
     for section in SECTIONS:
         yield from answers.drawings(section, things, confidence_level=things["level"], note=note)
-
-
-def tables(things: Mapping[str, Any], *, of: str) -> list[Table]:
-    """Every table of the page that there is enough for; what their ids begin with is `of`."""
-    found = (
-        report_tables(section, things, confidence_level=things["level"], of=of)
-        for section in SECTIONS
-    )
-    return list(chain.from_iterable(found))
 
 
 def findings(runs: Runs) -> list[Finding]:

@@ -1,12 +1,14 @@
 """What this chapter shows on the page beside figures and tables: cards, paragraphs, pictures."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from depthlens.chapters.difficulty import classes, contents, depth, factors, galleries
 from depthlens.chapters.difficulty.card import HELD_OUT, TRAIN, lookalikes
+from depthlens.chapters.page_tables import report_tables
 from depthlens.prose import count, joined, number, of_depths, percent, some
 from depthlens.report.page import (
     Card,
@@ -44,8 +46,17 @@ def run_section(things: Mapping[str, Any], pictures: Sequence[Picture]) -> RunSe
         hardest=_thumbnails(run, test, galleries.hardest(run, _THUMBNAILS)),
         easiest=_thumbnails(run, test, galleries.easiest(run, _THUMBNAILS)),
         pictures=list(pictures),
-        tables=contents.tables(things, of=run.name),
+        tables=_tables(things, of=run.name),
     )
+
+
+def _tables(things: Mapping[str, Any], *, of: str) -> list[Table]:
+    """Every table that there is enough for; what their ids begin with is `of`."""
+    found = (
+        report_tables(section, things, confidence_level=things["level"], of=of)
+        for section in contents.SECTIONS
+    )
+    return list(chain.from_iterable(found))
 
 
 def explanation(things: Mapping[str, Any]) -> list[str]:
@@ -109,7 +120,7 @@ def ensemble_section(
         cards=_ensemble_cards(ensemble),
         explanation=ensemble_explanation(ensemble),
         pictures=list(pictures),
-        tables=contents.tables(things, of=name),
+        tables=_tables(things, of=name),
     )
 
 
