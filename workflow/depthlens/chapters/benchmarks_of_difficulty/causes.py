@@ -83,7 +83,7 @@ def values(models, of_model, factor=None):
 
 
 claim = claims_of(section, OURS, ending=f" ({MODEL})")
-HARD = {"source": f"{SAID}: low contrast and noise are hard"}
+HARD = {"source": f"{SAID}: low contrast, noise and long thin shapes are hard"}
 
 
 @claim(
@@ -153,6 +153,11 @@ def small_is_deep(models):
 @moves("The noisier the image, the deeper it is.", "noise", above=0, **HARD)
 def noisy_is_deep(models):
     return slope(models, "noise")
+
+
+@moves("The more elongated the shape, the deeper the image.", "aspect_ratio", above=0, **HARD)
+def elongated_is_deep(models):
+    return slope(models, "aspect_ratio")
 
 
 @section.derived
