@@ -73,8 +73,8 @@ def test_accuracy_by_depth_counts_depths_with_images_enough():
 def epochs(likeness, falls, seed):
     n = len(likeness)
     rows = {"epoch": [1, 2, 5, 10][:n], "likeness": likeness, "falls": falls, "seed": seed}
-    share = np.linspace(0.4, 1, n)
-    same = {"train_accuracy": share, "test_accuracy": share / 2, "mean_depth": 3.0}
+    share = [0.4, 0.6, 0.9, 1][-n:]
+    same = {"train_accuracy": share, "test_accuracy": 0.5, "mean_depth": 3.0}
     return pd.DataFrame(rows | same | ABOUT)
 
 
@@ -107,6 +107,11 @@ def test_claims_about_early_epochs_need_them():
     claims = found(unconverged.section, {"along": short})
     assert "fewer than two epochs" in claims["depth-approaches-its-end"].verdict
     assert "no depth was measured after 2" in claims["early-depth-is-another"].verdict
+    learning = ALONG.replace({"train_accuracy": {1: 0.98}})
+    claims = found(unconverged.section, {"along": learning})
+    assert {claim.verdict for claim in claims.values()} == {
+        "not testable here, because a network had not converged at the end"
+    }
     flat = ALONG.assign(falls=np.nan)
     claims = found(unconverged.section, {"along": flat})
     assert "too few depths" in claims["accuracy-falls-at-the-end"].verdict
@@ -124,9 +129,9 @@ def linear(likeness, seed):
 
 def test_depth_by_a_linear_classifier_is_held_against_depth():
     table = pd.concat([linear(0.4, 1), linear(0.8, 2)], ignore_index=True)
-    claims = found(linear_probes.section, {"linear": table})
+    claims = found(linear_probes.section, {"linear": table, "along": ALONG})
     assert claims["linear-depth-is-alike"].value == pytest.approx(0.6)
-    claims = found(linear_probes.section, {"linear": table.assign(likeness=np.nan)})
+    claims = found(linear_probes.section, {"linear": table.assign(likeness=np.nan), "along": ALONG})
     assert "one depth for all" in claims["linear-depth-is-alike"].verdict
 
 
@@ -136,7 +141,7 @@ def test_depth_by_a_linear_classifier_is_held_against_depth():
         (unconverged.section, {"along": ALONG}, "on toy 0.15 after 1 pass, with 40 % of"),
         (
             linear_probes.section,
-            {"linear": pd.concat([linear(0.4, 1), linear(0.8, 2)])},
+            {"linear": pd.concat([linear(0.4, 1), linear(0.8, 2)]), "along": ALONG},
             "the rank correlation of the two depths is 0.60",
         ),
     ],

@@ -58,7 +58,7 @@ def answered(value, *, seed, question="uncertainty", score="depth"):
 def test_without_files_the_claims_are_not_testable_and_the_figure_says_so(tables, portraits):
     tables = tables | {"portraits": portraits}
     found = answers.findings(human.section, tables, **LEVEL)
-    assert len(found) == 3
+    assert len(found) == 4
     for finding in found:
         assert finding.verdict == (
             "not testable here, because no file of human answers is named in "
@@ -74,7 +74,8 @@ def test_without_files_the_claims_are_not_testable_and_the_figure_says_so(tables
 def test_claims_are_means_over_seeds(portraits):
     rows = pd.DataFrame([answered(value, seed=seed) for seed, value in ((1, 0.2), (2, 0.4))])
     tables = {"human": rows, "portraits": portraits}
-    unsure, errors, _ = answers.findings(human.section, tables, **LEVEL)
+    unsure, errors, _, as_said = answers.findings(human.section, tables, **LEVEL)
+    assert (as_said.value, as_said.verdict) == (unsure.value, "not supported")
     assert unsure.value == pytest.approx(0.3)
     assert unsure.verdict == "supported"
     assert "no file of labels is named" in errors.verdict

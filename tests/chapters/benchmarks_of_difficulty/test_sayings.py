@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from depthlens.chapters import answers, page_tables
 from depthlens.chapters.benchmarks_of_difficulty import sayings
@@ -51,8 +52,21 @@ def test_no_ratio_without_shallow_errors(depth, correct, reason, network):
 
 def test_one_seed_is_no_interval(network):
     found = verdicts(network(DEPTH))
-    assert all("fewer than two seeds" in f.verdict or "misclass" in f.verdict
-               for f in found.values())  # fmt: skip
+    reasons = ("fewer than two seeds", "misclass", "no factor aspect_ratio")
+    assert all(any(reason in f.verdict for reason in reasons) for f in found.values())
+
+
+def test_elongation_counts_within_the_classes_in_which_it_varies(network):
+    label = np.repeat([0, 1, 2], 4)
+    depth = np.array([0, 1, 2, 3, 3, 1, 2, 0, 3, 3, 3, 3])
+    # Rising with depth in the first class, in the second 0.4; in the third always 1.
+    ratio = np.array([1.2, 1.3, 1.4, 1.5, 1.5, 1.3, 1.2, 1.4, 1, 1, 1, 1])
+    expected = (1 + stats.spearmanr(depth[4:8], ratio[4:8]).statistic) / 2
+    rows = [network(depth, seed=s, label=label, factor_aspect_ratio=ratio) for s in (1, 2)]
+    found = verdicts(*rows)["elongated-is-deep", "toy"]
+    assert found.value == pytest.approx(expected) and found.verdict == "supported"
+    round_ = [network(depth, seed=s, label=label, factor_aspect_ratio=1.0) for s in (1, 2)]
+    assert "in no class" in verdicts(*round_)["elongated-is-deep", "toy"].verdict
 
 
 def test_a_score_that_was_not_computed_is_named(network):

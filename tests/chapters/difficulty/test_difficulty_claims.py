@@ -9,6 +9,7 @@ from scipy import stats
 
 from depthlens.chapters.difficulty import contents
 from depthlens.chapters.difficulty.runs import Runs
+from depthlens.datasets import shapes
 
 OPTIONS = {"confidence_level": 0.95, "bootstrap_samples": 100, "bootstrap_seed": 0}
 
@@ -39,6 +40,7 @@ def test_claims_have_their_thresholds():
         ("first-peak", "≤ 2"),
         ("second-peak", "≤ 2"),
         ("second-peak-is-right", "≥ 0.95 and ≤ 0.98"),
+        ("last-are-rarely-right", "≥ 0.35 and ≤ 0.4"),
         ("two-classes-have-tails", "≥ 2"),
         ("last-are-of-three-classes", "≥ 0.9"),
         ("deep-are-learned-late", "> 0"),
@@ -116,16 +118,29 @@ def test_ellipse_gap_is_to_the_hardest_other_class(make_run):
     assert evaluate(swapped)["ellipse-is-hardest"].value == 1.5 - 4
 
 
-def test_peaks_are_places_of_depths_by_their_images(make_run):
-    found = evaluate(make_run(*spread((0, 50, 0), (1, 30, 0), (2, 20, 0), (4, 39, 1))))
+@pytest.fixture
+def of_shapes(make_run):
+    """A run on the six shapes, whose fourth probe is the max pooling of a ResNet."""
+
+    def of_shapes(*cells):
+        run = make_run(*spread(*cells), classes=shapes.CLASSES, duplicate_of=(None,) * 5)
+        return dataclasses.replace(run, probes=run.probes.replace("04-p4", "04-maxpool"))
+
+    return of_shapes
+
+
+def test_peaks_are_places_of_depths_by_their_images(of_shapes, make_run):
+    found = evaluate(of_shapes((0, 50, 0), (1, 30, 0), (2, 20, 0), (4, 39, 1), (5, 3, 5)))
     assert (found["first-peak"].value, found["second-peak"].value) == (1, 2)
     assert found["second-peak-is-right"].value == 39 / 40
     assert found["second-peak-is-right"].verdict == "supported"
-    flat = evaluate(make_run(*spread((0, 10, 0), (1, 30, 0), (2, 20, 0), (3, 40, 0), (4, 5, 0))))
+    last = found["last-are-rarely-right"]
+    assert (last.value, last.verdict) == (42 / 48, "not supported")
+    flat = evaluate(of_shapes((0, 10, 0), (1, 30, 0), (2, 20, 0), (3, 40, 0), (4, 5, 0)))
     assert (flat["first-peak"].value, flat["second-peak"].value) == (4, 5)
     assert flat["first-peak"].verdict == flat["second-peak"].verdict == "not supported"
-    elsewhere = evaluate(make_run(*spread((0, 50, 0), (4, 40, 0)), first="layer1"))
-    assert elsewhere["first-peak"].verdict.endswith("the input is not probed")
+    others = evaluate(make_run([0, 4], [1, 1], duplicate_of=(None,) * 5))
+    assert others["second-peak"].verdict.endswith("not the max pooling of a ResNet")
 
 
 def test_tails_are_shares_of_classes_at_the_last_two_depths(make_run):

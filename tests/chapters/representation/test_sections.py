@@ -9,6 +9,7 @@ import pytest
 from depthlens.chapters import answers as frame
 from depthlens.chapters import page_tables
 from depthlens.chapters.representation import (
+    class_means,
     curves,
     data_size,
     depth,
@@ -266,17 +267,19 @@ def test_neighbours_among_all_are_judged_before_the_relu():
     without["convnet_embedding"] = table[table["features"] == "last"]
     judged = findings(embedding, without)["neighbours-among-all-share-the-label", "mnist"]
     assert judged.verdict.endswith("the last layer is not behind a ReLU")
+    lie = found["wrong-images-lie-among-others-of-all", "mnist"]
+    assert lie.value == -0.5 and lie.verdict == SUPPORTED
 
 
 def test_digits_that_lie_close_have_a_place_among_all_pairs():
-    found = findings(embedding, tables())
+    found = findings(class_means, tables())
     near = found["four-and-nine-lie-close", "mnist"]
     assert near.value == 1 and near.verdict == SUPPORTED
     # Nine pairs are 1 apart and one 0.5; those that are 2 apart share the eleventh place.
     far = found["three-and-five-lie-close", "mnist"]
     assert far.value == 11 and far.verdict == NOT_SUPPORTED
     shapes = {**tables(), "convnet_distances": distances().replace(DIGITS, [*"abcdefghij"])}
-    judged = findings(embedding, shapes)["four-and-nine-lie-close", "mnist"]
+    judged = findings(class_means, shapes)["four-and-nine-lie-close", "mnist"]
     assert "not digits" in judged.verdict
 
 

@@ -1,6 +1,7 @@
 """Neighbours against a linear classifier: do they read the same from a layer?"""
 
 from depthlens.chapters import sources
+from depthlens.chapters.benchmarks_of_difficulty.unconverged import by_epoch
 from depthlens.chapters.benchmarks_of_difficulty.words import COLUMNS, claims_of, sizes
 from depthlens.chapters.section import Section
 from depthlens.figures.sheet import Column
@@ -39,7 +40,8 @@ def of_networks(linear):
     "layer",
     at_least=0.5,
 )
-def linear_depth_is_alike(linear):
+def linear_depth_is_alike(linear, along):
+    by_epoch(along, "mean_depth")  # of networks that have learned
     found = of_networks(linear)
     if found.isna().any():
         raise NotTestableError("a network has one depth for all images")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from depthlens.chapters.benchmarks_of_difficulty.portrait_tables import (
     NAMES,
@@ -116,6 +117,32 @@ def depth_follows_gradients(first):
 )
 def deep_are_often_wrong(first):
     return of_networks(first, error_ratio, sorted(set(first["depth"])))
+
+
+def along_aspect_ratio(rows):
+    """Rank correlation of depth with elongation in each class in which it varies, their mean."""
+    name = "factor_aspect_ratio"
+    if name not in rows or rows[name].isna().all():
+        raise NotTestableError("the images have no factor aspect_ratio")
+    found = [
+        stats.spearmanr(own["depth"], own[name]).statistic
+        for _, own in rows.groupby("label")
+        if own[name].nunique() > 1 and own["depth"].nunique() > 1
+    ]
+    if not found:
+        raise NotTestableError("in no class both depth and aspect_ratio vary")
+    return float(np.mean(found))
+
+
+@claim(
+    "Of one class, the more elongated the shape, the deeper the image.",
+    "rank correlation of depth with aspect_ratio within each class in which it varies, mean over "
+    "these classes",
+    source=f"{SAID}: very elongated shapes are hard (elsewhere: those of low eccentricity)",
+    above=0,
+)
+def elongated_is_deep(first):
+    return of_networks(first, along_aspect_ratio)
 
 
 @section.derived

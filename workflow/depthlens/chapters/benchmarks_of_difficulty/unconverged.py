@@ -15,6 +15,8 @@ SAID = (
     f"{sources.DIFFICULTY}, on convergence, and {sources.WORKED_ANSWERS}, prediction depth iii: "
     "without it depth means nothing; the threshold is ours"
 )
+CONVERGED = 0.99
+"""of the training images, as the default study asks for"""
 EARLY = 2
 """epochs after which a network is called unconverged"""
 section = Section(
@@ -45,6 +47,9 @@ claim = claims_of(section, SAID)
 
 def by_epoch(along, value):
     """A value by seed and epoch; the epochs ascend."""
+    ends = along[along["epoch"] == along["epoch"].max()]
+    if (ends["train_accuracy"] < CONVERGED).any():
+        raise NotTestableError("a network had not converged at the end")
     found = along.pivot(index="seed", columns="epoch", values=value)
     if found.isna().any(axis=None):
         raise NotTestableError("a network has one depth for all images, or too few depths")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from depthlens.chapters import sources
 from depthlens.chapters.difficulty import words
 from depthlens.chapters.section import Section
 from depthlens.figures import style
@@ -76,6 +77,7 @@ def accuracy_falls_with_depth(runs):
 @claim(
     "Images of depth 0 are almost always classified correctly.",
     measure="accuracy of the network on test images of depth 0",
+    printed=f"{sources.WORKED_ANSWERS}: about 100 %",
     at_least=0.95,
 )
 def shallowest_are_right(runs):
@@ -85,6 +87,7 @@ def shallowest_are_right(runs):
 @claim(
     "Images of the last two depths are mostly misclassified.",
     measure=f"accuracy of the network on test images of {words.LAST_TWO}",
+    printed=f"{sources.WORKED_ANSWERS}: 35–40 % at 8 to 10",
     at_most=0.5,
 )
 def deepest_are_wrong(runs):

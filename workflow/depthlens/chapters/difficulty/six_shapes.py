@@ -8,6 +8,7 @@ from depthlens.chapters import sources
 from depthlens.chapters.difficulty import words
 from depthlens.chapters.difficulty.runs import named
 from depthlens.chapters.section import Section
+from depthlens.datasets import shapes
 from depthlens.ledger import NotTestableError
 
 _PEAK = 4
@@ -17,8 +18,11 @@ _LATE = ("ellipse", "rectangle", "heart")
 section = Section(
     __name__,
     title="Six shapes",
-    text="A course let a ResNet-18 tell six shapes apart, and described the depths of 6,000 test "
-    "images. Here the same is asked of images that were generated alike.",
+    text="A ResNet-18 told six shapes apart: in the homework it got 71.43 % of 6,000 test images "
+    "right, in the worked answers 74.0 %, and these describe at which depth images settle. Here "
+    "the same is asked of shapes of our own making, whose ranges were chosen so that 65 to 80 % "
+    "are right. The losses that the homework prints are sums over 50 steps divided by 20, 2.5 "
+    "times the means: its last, 0.108, is 0.043.",
 )
 claim = partial(
     section.claim, source=f"{sources.WORKED_ANSWERS}, prediction depth", over_seeds=False
@@ -100,9 +104,18 @@ def deep_fail_more_often(runs):
     return runs.estimate(ratio, n=n, undefined=none)
 
 
+def probed_as_there(runs):
+    """Refuse depths that are not those of the course: of children of a ResNet, on six shapes."""
+    probed_at_input(runs)
+    if runs.first.probe_names[_PEAK : _PEAK + 1] != ["maxpool"]:
+        raise NotTestableError(f"probe {_PEAK} is not the max pooling of a ResNet")
+    for name in shapes.CLASSES:
+        class_at(runs, name)
+
+
 def place_by_images(runs, depth):
     """Place of a depth among all by its number of test images: 1 has the most."""
-    probed_at_input(runs)
+    probed_as_there(runs)
     if depth not in runs.possible:
         raise NotTestableError(f"depth {depth} cannot occur")
 
@@ -141,12 +154,24 @@ def second_peak(runs):
     at_most=0.98,
 )
 def second_peak_is_right(runs):
-    probed_at_input(runs)
+    probed_as_there(runs)
     return runs.share(*runs.right_at([_PEAK]))
 
 
+@claim(
+    "At the last depths a little more than a third is right.",
+    measure=f"accuracy of the network on test images of {words.LAST_TWO}",
+    printed="35–40 % at depths 8 to 10",
+    at_least=0.35,
+    at_most=0.4,
+)
+def last_are_rarely_right(runs):
+    probed_as_there(runs)
+    return runs.share(*runs.right_at(runs.possible[-2:]))
+
+
 @ours(
-    "Of the ellipses and of the rectangles most settle late.",
+    "Ellipses and rectangles have the longest tails.",
     measure="how many of the two are among the two classes with the largest share at "
     f"{words.LAST_TWO}",
     at_least=2,

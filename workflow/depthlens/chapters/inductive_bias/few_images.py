@@ -11,7 +11,7 @@ from depthlens.chapters.inductive_bias.words import (
     validated,
 )
 from depthlens.chapters.section import Section
-from depthlens.chapters.sources import INDUCTIVE_BIAS
+from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
 from depthlens.prose import joined, percent, some
 
 section = Section(
@@ -44,9 +44,10 @@ def cnn_ahead_with_few(few_images):
 
 @section.claim(
     "It is ahead with every number of images.",
-    source=f"{INDUCTIVE_BIAS}, question 2",
+    source=f"{OURS}, of what question 2 of the homework asks",
     measure="smallest difference of validation accuracy over the numbers of images, convolutional "
     "network minus MLP",
+    printed="0.100 with 10, 0.093 with 30 images",
     above=0,
 )
 def cnn_ahead_throughout(few_images):
@@ -56,8 +57,9 @@ def cnn_ahead_throughout(few_images):
 
 @section.claim(
     "The more images there are, the smaller its lead.",
-    source=f"{INDUCTIVE_BIAS}, question 2",
+    source=f"{OURS}, of what question 2 of the homework asks",
     measure="lead with the most images minus lead with the fewest",
+    printed="from 10 to 30 images: −0.007",
     below=0,
 )
 def gap_narrows(few_images):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from depthlens.chapters.section import Section
-from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
+from depthlens.chapters.sources import OURS
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError, exactly
 from depthlens.prose import count, number, percent
@@ -122,7 +122,7 @@ def averaging_divides_noise_of_a_large_image(noise):
 
 @section.claim(
     "The Laplacian is zero where brightness is even.",
-    source=f"{INDUCTIVE_BIAS}, filters by hand",
+    source=f"{OURS}, after any textbook on image processing",
     measure="largest absolute Laplacian of the image without its noise, away from edges",
     over_seeds=False,
     at_most=1e-6,

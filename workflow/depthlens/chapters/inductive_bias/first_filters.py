@@ -61,7 +61,7 @@ def kernels_become_edge_detectors(likeness):
 
 @section.claim(
     "Filters learned from fewer images look more at random.",
-    source=f"{OURS}, of what question 2 of the homework asks",
+    source=f"{OURS}, of what question 2 of the homework asks, with the training of question 3",
     measure="roughness of the filters of the first convolution after training, fewest images minus "
     "most",
     networks=["cnn"],

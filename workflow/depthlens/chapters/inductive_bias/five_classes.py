@@ -11,7 +11,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_most_images,
 )
 from depthlens.chapters.section import Section
-from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
+from depthlens.chapters.sources import OURS
 from depthlens.figures.sheet import Column
 from depthlens.prose import joined, percent
 
@@ -67,7 +67,7 @@ def by_network(table):
 
 @section.claim(
     "Maximum pooling is better than average pooling for edges.",
-    source=f"{INDUCTIVE_BIAS}, question 6",
+    source=f"{OURS}, of what question 6 of the homework asks",
     measure=f"{ENDS}, maximum minus average pooling",
     networks=["cnn", "cnn_average"],
     above=0,
@@ -79,7 +79,7 @@ def maximum_beats_average(pooled):
 
 @section.claim(
     "More filters help.",
-    source=f"{INDUCTIVE_BIAS}, question 6",
+    source=f"{OURS}, of what question 6 of the homework asks",
     measure=f"{ENDS}, six filters minus the plain network",
     networks=["cnn", "cnn_wider"],
     above=0,

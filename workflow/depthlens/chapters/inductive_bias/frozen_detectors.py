@@ -12,7 +12,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_three_classes,
 )
 from depthlens.chapters.section import Section
-from depthlens.chapters.sources import INDUCTIVE_BIAS
+from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
 from depthlens.prose import joined, percent, some
 from depthlens.sweep import grid
 
@@ -45,10 +45,14 @@ def all_filters(few_images, frozen_detectors):
     return pd.concat([few_images[few_images["architecture"] == "cnn"], frozen_detectors])
 
 
-def help_with_few(name, printed=""):
+IN_HOMEWORK = f"{INDUCTIVE_BIAS}, question 2"
+LARGER = f"{OURS}, with the larger detectors of question 2 of the homework"
+
+
+def help_with_few(name, source=LARGER, printed=""):
     return section.claim(
         "Edge detectors set by hand in both convolutions help when images are few.",
-        source=f"{INDUCTIVE_BIAS}, question 2",
+        source=source,
         measure=f"validation accuracy with the fewest images, {NAMES[name]} in both convolutions "
         "minus learned filters",
         networks=["cnn", name],
@@ -57,10 +61,10 @@ def help_with_few(name, printed=""):
     )
 
 
-def hurt_with_many(name):
+def hurt_with_many(name, source=LARGER):
     return section.claim(
         "They are a burden when images are many.",
-        source=f"{INDUCTIVE_BIAS}, question 2",
+        source=source,
         measure=f"validation accuracy with the most images, {NAMES[name]} in both convolutions "
         "minus learned filters",
         networks=["cnn", name],
@@ -68,12 +72,12 @@ def hurt_with_many(name):
     )
 
 
-@help_with_few("cnn_frozen_2", printed="80.67 against 66.0 %: 0.147")
+@help_with_few("cnn_frozen_2", IN_HOMEWORK, printed="80.67 against 66.0 %: 0.147")
 def frozen_2x2_help_with_few(all_filters):
     return with_fewest(lead(all_filters, "cnn_frozen_2", "cnn"))
 
 
-@hurt_with_many("cnn_frozen_2")
+@hurt_with_many("cnn_frozen_2", IN_HOMEWORK)
 def frozen_2x2_hurt_with_many(all_filters):
     return with_most(lead(all_filters, "cnn_frozen_2", "cnn"))
 

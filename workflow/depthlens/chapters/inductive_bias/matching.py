@@ -17,7 +17,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_three_classes,
 )
 from depthlens.chapters.section import Section
-from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
+from depthlens.chapters.sources import OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.prose import count, joined, number, percent, some
@@ -120,7 +120,7 @@ def mlp_needs_ten_times(all_sizes):
 
 @section.claim(
     "Nor does a search over settings help the MLP past the convolutional network.",
-    source=f"{INDUCTIVE_BIAS}, question 3",
+    source=f"{OURS}, of what question 3 of the homework asks",
     measure="test accuracy of the best candidate by validation accuracy, convolutional network "
     "minus MLP",
     networks=["cnn", "mlp"],

@@ -14,7 +14,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_three_classes,
 )  # fmt: skip
 from depthlens.chapters.section import Section
-from depthlens.chapters.sources import INDUCTIVE_BIAS
+from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
 from depthlens.ledger import NotTestableError
 from depthlens.prose import percent
 
@@ -92,7 +92,7 @@ def mlp_ahead_when_permuted(ends):
 
 @section.claim(
     "The MLP does not notice that pixels were moved.",
-    source=f"{INDUCTIVE_BIAS}, question 5",
+    source=f"{INDUCTIVE_BIAS}, question 5; the threshold is ours",
     measure="absolute difference of the MLP's mean validation accuracy with and without",
     networks=("mlp",),
     at_most=0.02,
@@ -116,7 +116,7 @@ def cnn_loses_by_permutation(ends):
 
 @section.claim(
     "Larger kernels help where neighbours mean nothing.",
-    source=f"{INDUCTIVE_BIAS}, question 5",
+    source=f"{OURS}, of what question 5 of the homework asks",
     measure="validation accuracy on permuted images, largest kernels minus smallest",
     networks=("cnn",),
     above=0,

@@ -10,7 +10,7 @@ from depthlens.chapters.inductive_bias.words import (
     with_three_classes,
 )
 from depthlens.chapters.section import Section
-from depthlens.chapters.sources import INDUCTIVE_BIAS
+from depthlens.chapters.sources import INDUCTIVE_BIAS, OURS
 from depthlens.figures import style
 from depthlens.figures.sheet import Column
 from depthlens.ledger import NotTestableError
@@ -82,7 +82,7 @@ def change(translation):
 
 @section.claim(
     "Answers of the convolutional network do not change with the place of an edge.",
-    source=f"{INDUCTIVE_BIAS}, introduction",
+    source=f"{INDUCTIVE_BIAS}, introduction; the threshold is ours",
     measure="accuracy at the largest shift minus without shift, convolutional network",
     networks=["cnn"],
     at_least=-0.02,
@@ -93,7 +93,7 @@ def cnn_keeps_its_answers(translation):
 
 @section.claim(
     "Those of the MLP do.",
-    source=f"{INDUCTIVE_BIAS}, introduction",
+    source=f"{OURS}, of what the introduction of the homework says of convolutions",
     measure="accuracy at the largest shift minus without shift, MLP",
     networks=["mlp"],
     below=-0.1,

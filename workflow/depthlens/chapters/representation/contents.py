@@ -2,6 +2,7 @@
 
 from depthlens.chapters.chapter import Chapter
 from depthlens.chapters.representation import (
+    class_means,
     data_size,
     depth,
     embedding,
@@ -17,6 +18,7 @@ CHAPTER = Chapter(
         "it. Every measurement is over several seeds.",
     ),
     sections=tuple(
-        part.section for part in (data_size, power_law, kernels, errors, embedding, depth)
+        part.section
+        for part in (data_size, power_law, kernels, errors, embedding, class_means, depth)
     ),
 )

@@ -74,7 +74,10 @@ def ranks(answers, *pair):
     return [1 + int((found > found[own]).sum()) for found in of_seeds if found.any()]
 
 
-MOST_CONFUSED = {"source": f"{MNIST}, confusion matrix", "printed": "1: most, 5 images"}
+MOST_CONFUSED = {
+    "source": f"{MNIST}, confusion matrix; the threshold is ours",
+    "printed": "1: most, 5 images",
+}
 
 
 def claim(first, second, *, source, printed=""):
