@@ -7,7 +7,6 @@ from depthlens.chapters.representation.networks import COLUMNS, both, sizes
 from depthlens.chapters.section import Section
 from depthlens.chapters.sources import MNIST
 from depthlens.ledger import NotTestableError
-from depthlens.prose import joined
 
 section = Section(
     __name__,
@@ -76,13 +75,14 @@ def class_means(sheet, apart, means):
     sheet.facts.append(sizes(apart))
     said = []
     of_first = means["features"] == means.groupby("network")["features"].transform("first")
-    for ax, network, rows in sheet.panels(means[of_first], "network", 4.2, sharey=False):
+    for ax, network, rows in sheet.panels(means[of_first], "network", 4.6, sharey=False):
         square = rows.pivot(index="other", columns="label", values="distance")
         sns.heatmap(square, ax=ax, cmap="mako", square=True, cbar_kws={"shrink": 0.6})
         ax.set(xlabel="", ylabel="")
+        ax.grid(visible=False)
         near = rows.loc[rows["distance"].idxmin()]
-        said.append(f"with {network} {near['label']} and {near['other']}")
-    return f"Closest lie {joined(said)}."
+        said.append(f"{near['label']} and {near['other']} with {network}")
+    return f"Closest lie {'; '.join(said)}."
 
 
 section.table(
