@@ -170,3 +170,11 @@ def test_a_place_without_a_value_has_no_interval_and_the_others_keep_theirs():
     options = {"hue": "network", "interval": ("low", "high"), "err_style": "bars"}
     drawn.lines(ax, rows, "size", "loss", **options)
     assert sorted(map(tuple, bars_of(ax))) == [(0.5, 2.0), (2.0, 5.0), (3.5, 4.5)]
+
+
+def test_on_a_native_scale_bars_stand_at_their_numbers():
+    shown = sheet()
+    ax = shown.axes(3)
+    shown.bars(ax, table(sizes=(3, 9)), "size", "right", native_scale=True)
+    centres = sorted(bar.get_x() + bar.get_width() / 2 for bar in ax.patches)
+    assert centres == pytest.approx([3, 9])

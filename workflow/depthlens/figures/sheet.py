@@ -190,7 +190,13 @@ class Sheet:
     def _draw_categories(
         self, plot: Callable, ax: Axes, table: pd.DataFrame, x: str, y: str, **options: Any
     ) -> None:
-        """Draw means of one column by the other, whose values are called as they are written."""
+        """Draw means of one column by the other, whose values are called as they are written.
+
+        With `native_scale` numbers stand where they are, and not side by side as names do.
+        """
+        if options.get("native_scale"):
+            self._draw(plot, ax, table, x, y, drawn_as="bars", **options)
+            return
         name = x if is_numeric_dtype(table[y]) else y
         write = self.column(name).write
         order = [write(value) for value in options.pop("order", self.levels(table, name))]
