@@ -29,7 +29,7 @@ def test_bare_snakemake_makes_the_page_and_everything_it_shows(finished):
     reports = finished.folder / "reports/smoke"
     assert "<html" in (reports / "index.html").read_text()
     assert json.loads((reports / "summary.json").read_text())
-    assert len(pd.read_csv(reports / "claims.csv")) == 9
+    assert len(pd.read_csv(reports / "claims.csv")) == 15
     figures = reports / "figures/tiny_shapes/resnet18/seed1"
     for name in run_figures(trained=True, train_studied=True):
         assert (figures / f"{name}.svg").stat().st_size > 0
