@@ -31,7 +31,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 	@echo "environment ready in $(VENV)"
 
-study: setup  ## run the default study: 21 to 52 minutes on two cores
+study: setup  ## run the default study: 20 to 52 minutes on two cores
 	snakemake
 	@$(MAKE) --no-print-directory report
 

@@ -146,6 +146,36 @@ def always(rows: Rows) -> Callable[[int], Rows]:
     return lambda _: rows
 
 
+def learn(
+    available: Callable[[int], Rows],
+    train: Images,
+    test: Images,
+    *,
+    n_steps: int,
+    recipe: trial.Recipe,
+    seed: int,
+    order: str = "batches",
+    n_measured: int = 1,
+    progress: loop.Progress,
+) -> tuple[nn.Module, dict[int, float]]:
+    """Train a new network on shuffled passes over what is available; see `passes`, `train_on`.
+
+    Networks of one seed begin with the same weights; `order` names the draw of their order.
+    """
+    batches = passes(
+        available, n_steps=n_steps, batch_size=recipe.batch_size, seed=seed_of(seed, order)
+    )
+    return train_on(
+        batches,
+        train,
+        test,
+        recipe=recipe,
+        seed=seed_of(seed, "network"),
+        n_measured=n_measured,
+        progress=progress,
+    )
+
+
 def passes(
     available: Callable[[int], Rows], *, n_steps: int, batch_size: int, seed: int
 ) -> list[torch.Tensor]:

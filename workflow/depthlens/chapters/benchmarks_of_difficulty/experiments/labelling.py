@@ -59,17 +59,14 @@ def experiment(
     rows = []
     for number in range(ROUNDS + 1):
         part = trial.take(pool, labelled)
-        network, accuracy = choices.train_on(
-            choices.passes(
-                choices.always(np.arange(len(labelled))),
-                n_steps=n_steps,
-                batch_size=recipe.batch_size,
-                seed=choices.seed_of(seed, f"batches of round {number}"),
-            ),
+        network, accuracy = choices.learn(
+            choices.always(np.arange(len(labelled))),
             part,
             test,
+            n_steps=n_steps,
             recipe=recipe,
-            seed=choices.seed_of(seed, "network"),
+            seed=seed,
+            order=f"batches of round {number}",
             progress=progress,
         )
         rows.append(

@@ -68,7 +68,7 @@ def experiment(
     for length in (LONG, SHORT):
         epochs = max(1, round(length * recipe.epochs))
         n_steps = choices.number_of_steps(n_images, recipe) * epochs // recipe.epochs
-        batches = choices.passes(
+        _, accuracy = choices.learn(
             partial(
                 available,
                 order,
@@ -76,16 +76,11 @@ def experiment(
                 batch_size=recipe.batch_size,
                 kind=cell["order"],
             ),
-            n_steps=n_steps,
-            batch_size=recipe.batch_size,
-            seed=choices.seed_of(seed, "batches"),
-        )
-        _, accuracy = choices.train_on(
-            batches,
             train,
             test,
+            n_steps=n_steps,
             recipe=recipe,
-            seed=choices.seed_of(seed, "network"),
+            seed=seed,
             n_measured=recipe.epochs,
             progress=progress,
         )

@@ -54,18 +54,13 @@ def experiment(
         (PLAIN, 1), *((which, times) for which in orders for times in settings["times"])
     ]:  # fmt: skip
         order = orders.get(which, np.arange(n_images))
-        batches = choices.passes(
+        _, accuracy = choices.learn(
             choices.always(repeated(order, n_often, times)),
-            n_steps=n_steps,
-            batch_size=recipe.batch_size,
-            seed=choices.seed_of(seed, "batches"),
-        )
-        _, accuracy = choices.train_on(
-            batches,
             train,
             test,
+            n_steps=n_steps,
             recipe=recipe,
-            seed=choices.seed_of(seed, "network"),
+            seed=seed,
             progress=progress,
         )
         about = {"which": which, "times": times, "n_images": n_often if times > 1 else 0}

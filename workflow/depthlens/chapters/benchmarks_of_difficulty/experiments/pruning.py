@@ -67,18 +67,13 @@ def experiment(
     rows = []
     for choice in made_choices(settings["shares"], by_lot=score == RANDOM):
         rows_kept = kept(order, train.labels, choice)
-        batches = choices.passes(
+        _, accuracy = choices.learn(
             choices.always(rows_kept),
-            n_steps=n_steps,
-            batch_size=recipe.batch_size,
-            seed=choices.seed_of(seed, "batches"),
-        )
-        _, accuracy = choices.train_on(
-            batches,
             train,
             test,
+            n_steps=n_steps,
             recipe=recipe,
-            seed=choices.seed_of(seed, "network"),
+            seed=seed,
             progress=progress,
         )
         members = np.bincount(train.labels[rows_kept], minlength=len(train.classes))
